@@ -1,0 +1,70 @@
+# How every target of this project is built, and the two functions that make them.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(MAGNET_CCACHE ccache)
+if(MAGNET_CCACHE)
+  # Precompiled headers are cached only when ccache may ignore their time stamps.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      "${MAGNET_CCACHE}")
+endif()
+find_program(MAGNET_MOLD mold)
+if(MAGNET_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(MAGNET_SANITIZER)
+  add_compile_options(-fsanitize=${MAGNET_SANITIZER} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MAGNET_SANITIZER})
+endif()
+
+# magnet_library(NAME SOURCES a.cc ... DEPS target ... [TORCH])
+# A static library of one folder. TORCH: its sources use LibTorch; they share
+# one precompiled header.
+function(magnet_library name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  magnet_configure_target(${name} "${ARG_TORCH}")
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# magnet_program(NAME SOURCES ... DEPS ... [TORCH])
+function(magnet_program name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  magnet_configure_target(${name} "${ARG_TORCH}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+endfunction()
+
+# magnet_test(NAME LABEL unit SOURCES ... DEPS ... [TORCH])
+# One CTest test per executable. LABEL is one of unit, parity, integration, fault, gpu.
+function(magnet_test name)
+  cmake_parse_arguments(ARG "TORCH" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  magnet_configure_target(${name} "${ARG_TORCH}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "MAGNET_TESTDATA=${CMAKE_SOURCE_DIR}/tests/testdata;OMP_WAIT_POLICY=passive")
+endfunction()
+
+function(magnet_configure_target name uses_torch)
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+  if(uses_torch)
+    target_link_libraries(${name} PRIVATE magnet_torch_headers)
+    target_precompile_headers(${name} REUSE_FROM magnet_torch_headers)
+  endif()
+endfunction()

@@ -1,0 +1,235 @@
+#include "model/clip_generation.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/magnet/mask_schedule.h"
+
+namespace magnet {
+namespace {
+
+std::vector<Window> PlanClip(const ModelConfig& config, const GenerationSpec& spec,
+                             int num_frames) {
+  const int window_frames = WindowFrames(config.lm, spec.sampling.span_arrangement);
+  return PlanWindows(num_frames, window_frames, spec.overlap, config.lm.span_len);
+}
+
+std::span<const float> Row(const torch::Tensor& logits, int64_t row) {
+  if (!logits.defined()) return {};
+  const size_t card = logits.size(1);
+  return {logits.data_ptr<float>() + row * card, card};
+}
+
+}  // namespace
+
+ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes given)
+    : engine_(engine),
+      spec_(std::move(spec)),
+      clip_(std::move(given)),
+      windows_(PlanClip(engine->config, spec_, clip_.num_frames)) {
+  const auto& steps = spec_.sampling.decoding_steps;
+  const int steps_per_window = std::accumulate(steps.begin(), steps.end(), 0);
+  for (const Window& window : windows_) {
+    if (HasNewFrames(window)) steps_total_ += steps_per_window;
+  }
+  SkipKeptWindows();
+}
+
+bool ClipGeneration::HasNewFrames(const Window& window) const {
+  return std::any_of(clip_.kept.begin() + window.first_new_frame(),
+                     clip_.kept.begin() + window.end, [](bool kept) { return !kept; });
+}
+
+void ClipGeneration::SkipKeptWindows() {
+  while (window_ < windows_.size() && !HasNewFrames(windows_[window_])) {
+    frames_ready_ = windows_[window_].end;
+    ++window_;
+  }
+}
+
+GenerationProgress ClipGeneration::progress() const {
+  GenerationProgress p;
+  p.num_windows = static_cast<int>(windows_.size());
+  p.window = std::min(static_cast<int>(window_), p.num_windows - 1);
+  p.num_stages = engine_->config.lm.num_codebooks;
+  p.stage = decoder_ ? decoder_->stage() : 0;
+  p.step = decoder_ ? decoder_->step() : 0;
+  p.num_steps = spec_.sampling.decoding_steps[p.stage];
+  p.steps_done = steps_done_;
+  p.steps_total = steps_total_;
+  p.passes = passes_;
+  p.frames_ready = frames_ready_;
+  p.frames_decoded = frames_decoded_;
+  p.num_frames = clip_.num_frames;
+  return p;
+}
+
+int64_t ClipGeneration::next_step_rows() const {
+  if (window_ == windows_.size()) return 0;
+  const GenerationProgress p = progress();
+  const float rate = MaskRate(spec_.sampling.schedule, p.step, p.num_steps);
+  const int branches = IsGuided(GuidanceCoefficient(rate, spec_.sampling)) ? 2 : 1;
+  return int64_t{windows_[window_].num_frames()} * branches;
+}
+
+int64_t ClipGeneration::num_samples() const {
+  return int64_t{clip_.num_frames} * engine_->config.codec.hop_length();
+}
+
+absl::Status ClipGeneration::SetUpcomingSections(std::vector<PromptSection> sections) {
+  GenerationSpec changed = spec_;
+  changed.sections = std::move(sections);
+  for (const SpecViolation& violation :
+       FindViolations(changed, engine_->config, engine_->limits)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(violation.field, ": ", violation.description));
+  }
+  for (const PromptSection& section : changed.sections) {
+    if (const auto status = engine_->conditions->Encode(section.prompts); !status.ok()) {
+      return status;
+    }
+  }
+  spec_.sections = std::move(changed.sections);
+  conditions_.section.reset();
+  return absl::OkStatus();
+}
+
+int ClipGeneration::SectionAt(const Window& window) const {
+  const double seconds = window.first_new_frame() / engine_->config.codec.frame_rate_hz();
+  int holding = -1;
+  for (size_t i = 0; i < spec_.sections.size(); ++i) {
+    if (spec_.sections[i].start_seconds <= seconds) holding = static_cast<int>(i);
+  }
+  return holding;
+}
+
+absl::Status ClipGeneration::PrepareConditions(const Window& window) {
+  const int section = SectionAt(window);
+  if (section != conditions_.section) {
+    conditions_ = {};
+    if (section >= 0) {
+      auto prompts = engine_->conditions->Build(spec_.sections[section].prompts);
+      if (!prompts.ok()) return prompts.status();
+      conditions_.prompts = *std::move(prompts);
+    }
+    conditions_.section = section;
+  }
+  if (negative_ == nullptr && !spec_.negative_prompt.empty()) {
+    auto negative = engine_->conditions->Build({{spec_.negative_prompt, 1.0}});
+    if (!negative.ok()) return negative.status();
+    negative_ = *std::move(negative);
+  }
+  return absl::OkStatus();
+}
+
+WindowCodes ClipGeneration::SliceClip(const Window& window) const {
+  WindowCodes slice;
+  slice.num_frames = window.num_frames();
+  for (int k = 0; k < engine_->config.lm.num_codebooks; ++k) {
+    const auto codebook = clip_.codes.begin() + int64_t{k} * clip_.num_frames;
+    slice.codes.insert(slice.codes.end(), codebook + window.start, codebook + window.end);
+  }
+  slice.kept.assign(clip_.kept.begin() + window.start, clip_.kept.begin() + window.end);
+  std::fill_n(slice.kept.begin(), window.overlap, true);
+  return slice;
+}
+
+absl::Status ClipGeneration::BeginWindow() {
+  const Window& window = windows_[window_];
+  if (const absl::Status status = PrepareConditions(window); !status.ok()) return status;
+  decoder_.emplace(engine_->config.lm, spec_.sampling, SliceClip(window));
+  return absl::OkStatus();
+}
+
+// Without any text both branches are the same.
+bool ClipGeneration::IsGuided(double guidance) const {
+  const bool branches_differ = !spec_.sections.empty() || !spec_.negative_prompt.empty();
+  return branches_differ && !GuidanceIsNeutral(guidance);
+}
+
+PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
+  PassInput pass;
+  const std::vector<int64_t>& codes = decoder_->codes();
+  pass.codes = torch::tensor(codes).view({-1, decoder_->num_frames()});
+  pass.stage = step.stage;
+  pass.frames = torch::tensor(std::vector<int64_t>(step.frames.begin(), step.frames.end()));
+  pass.condition = conditions_.prompts.get();
+  pass.negative = negative_.get();
+  pass.guided = IsGuided(step.guidance) && pass.condition != pass.negative;
+  return pass;
+}
+
+absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
+    const DecodingStep& step, const PassLogits& logits) const {
+  const SamplingSpec& s = spec_.sampling;
+  const RowSampling rows = {s.greedy, step.guidance, step.temperature,
+                            s.top_p,  s.top_k,       spec_.seed};
+  const auto count = static_cast<int64_t>(step.frames.size());
+  std::vector<SampledToken> tokens(count);
+  std::atomic<bool> finite = true;
+  at::parallel_for(0, count, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
+    RowSampler sampler(rows, engine_->config.lm.card);
+    for (int64_t row = begin; row < end; ++row) {
+      const DrawPosition position = {
+          static_cast<uint32_t>(window_), static_cast<uint32_t>(step.stage),
+          static_cast<uint32_t>(step.step), static_cast<uint32_t>(step.frames[row])};
+      const auto token = sampler.Sample(Row(logits.cond, row), Row(logits.uncond, row), position);
+      token ? void(tokens[row] = *token) : finite.store(false);
+    }
+  });
+  if (finite) return tokens;
+  return absl::InternalError(absl::StrCat("the logits of window ", window_, ", stage ", step.stage,
+                                          ", step ", step.step, " are not finite"));
+}
+
+absl::Status ClipGeneration::Step() {
+  if (!decoder_) {
+    if (const absl::Status status = BeginWindow(); !status.ok()) return status;
+  }
+  const DecodingStep& step = decoder_->NextStep();
+  const PassInput pass = DescribePass(step);
+  const PassLogits logits = engine_->transformer->Pass(pass);
+  const auto tokens = SampleFrames(step, logits);
+  if (!tokens.ok()) return tokens.status();
+  decoder_->FinishStep(*tokens);
+  passes_ += pass.guided ? 2 : 1;
+  ++steps_done_;
+  if (decoder_->done()) FinishWindow();
+  return absl::OkStatus();
+}
+
+void ClipGeneration::FinishWindow() {
+  const Window& window = windows_[window_];
+  const std::vector<int64_t>& codes = decoder_->codes();
+  for (int k = 0; k < engine_->config.lm.num_codebooks; ++k) {
+    std::copy_n(codes.begin() + int64_t{k} * window.num_frames(), window.num_frames(),
+                clip_.codes.begin() + int64_t{k} * clip_.num_frames + window.start);
+  }
+  frames_ready_ = window.end;
+  decoder_.reset();
+  ++window_;
+  SkipKeptWindows();
+}
+
+absl::StatusOr<std::vector<float>> ClipGeneration::DecodeAudio(int max_frames) {
+  const int count = std::min(max_frames, frames_ready_ - frames_decoded_);
+  if (count <= 0) return std::vector<float>();
+  if (!audio_) audio_.emplace(engine_->codec);
+  torch::Tensor codes =
+      torch::from_blob(clip_.codes.data(), {engine_->config.lm.num_codebooks, clip_.num_frames},
+                       torch::kLong)
+          .narrow(1, frames_decoded_, count)
+          .contiguous();
+  const bool last = frames_decoded_ + count == clip_.num_frames;
+  const torch::Tensor wave = audio_->Push(codes, last).to(torch::kFloat).contiguous();
+  frames_decoded_ += count;
+  return std::vector<float>(wave.data_ptr<float>(), wave.data_ptr<float>() + wave.numel());
+}
+
+}  // namespace magnet

@@ -1,0 +1,44 @@
+// From the prompts of a section to what the transformer attends to.
+#ifndef MAGNET_MODEL_CONDITION_BUILDER_H_
+#define MAGNET_MODEL_CONDITION_BUILDER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/generation_spec.h"
+#include "model/magnet/transformer.h"
+#include "model/t5/text_conditioner.h"
+
+namespace magnet {
+
+// Used by one thread (the model thread), like what it points to.
+class ConditionBuilder {
+ public:
+  // Neither is owned; both must outlive the builder.
+  ConditionBuilder(TextConditioner* text, MagnetTransformer transformer)
+      : text_(text), transformer_(std::move(transformer)) {}
+
+  // Runs the text encoder for the prompts that are not in its cache, so that
+  // Build of the same prompts is sure to succeed and costs no encoder pass.
+  absl::Status Encode(const std::vector<WeightedPrompt>& prompts);
+
+  // The texts' states side by side, with the logarithm of each weight added to
+  // the attention scores of its keys. An empty text is one zero vector. Null
+  // where no prompt has a text: the null condition.
+  absl::StatusOr<std::shared_ptr<const ConditionKv>> Build(
+      const std::vector<WeightedPrompt>& prompts);
+
+ private:
+  // [1, S, D]; of an empty text [1, 1, D] zeros.
+  absl::StatusOr<torch::Tensor> Condition(const std::string& text);
+
+  TextConditioner* const text_;
+  MagnetTransformer transformer_;
+};
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_CONDITION_BUILDER_H_

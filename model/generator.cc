@@ -1,0 +1,197 @@
+#include "model/generator.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/bundle.h"
+#include "model/clip_generation.h"
+#include "model/given_codes.h"
+#include "model/layers/linear.h"
+#include "model/torch_errors.h"
+
+namespace magnet {
+namespace {
+
+torch::Dtype ArithmeticType(Precision precision) {
+  switch (precision) {
+    case Precision::kBFloat16:
+      return torch::kBFloat16;
+    case Precision::kFloat16:
+      return torch::kHalf;
+    case Precision::kFloat32:
+      return torch::kFloat;
+  }
+  return torch::kFloat;
+}
+
+absl::Status DescribeViolations(const std::vector<SpecViolation>& violations) {
+  if (violations.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrJoin(violations, "; ", [](std::string* out, const SpecViolation& violation) {
+        absl::StrAppend(out, violation.field, ": ", violation.description);
+      }));
+}
+
+int64_t ModuleBytes(const torch::nn::Module& module) {
+  int64_t bytes = 0;
+  for (const auto& tensor : module.parameters()) bytes += tensor.nbytes();
+  for (const auto& tensor : module.buffers()) bytes += tensor.nbytes();
+  return bytes;
+}
+
+class LoadedGenerator : public Generator {
+ public:
+  LoadedGenerator(std::unique_ptr<Engine> engine, int64_t weight_bytes)
+      : engine_(std::move(engine)), weight_bytes_(weight_bytes) {}
+
+  const ModelConfig& config() const override { return engine_->config; }
+  int64_t memory_bytes() const override { return weight_bytes_; }
+
+  absl::StatusOr<std::unique_ptr<Generation>> Begin(const GenerationSpec& spec) override;
+  std::vector<absl::Status> Step(absl::Span<Generation* const> batch) override;
+  absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation, int max_frames) override;
+
+ private:
+  absl::Status EncodeTexts(const GenerationSpec& spec);
+  absl::StatusOr<ClipCodes> EncodeGiven(const GenerationSpec& spec);
+
+  const std::unique_ptr<Engine> engine_;
+  const int64_t weight_bytes_;
+};
+
+absl::Status LoadedGenerator::EncodeTexts(const GenerationSpec& spec) {
+  for (const PromptSection& section : spec.sections) {
+    const absl::Status status = engine_->conditions->Encode(section.prompts);
+    if (!status.ok()) return status;
+  }
+  return engine_->conditions->Encode({{spec.negative_prompt, 1.0}});
+}
+
+absl::StatusOr<ClipCodes> LoadedGenerator::EncodeGiven(const GenerationSpec& spec) {
+  const ModelConfig& config = engine_->config;
+  const int num_frames = ClipFrames(spec.duration_seconds, config.codec.frame_rate_hz(),
+                                    spec.sampling.span_arrangement, config.lm.span_len);
+  const auto place = [&](const GivenCodes& given) {
+    return PlaceGivenCodes(given, num_frames, config.lm.num_codebooks,
+                           config.codec.frame_rate_hz());
+  };
+  if (spec.given_audio.empty()) return place(spec.given_codes);
+  const auto encoded = EncodeGivenAudio(spec.given_audio, engine_->codec);
+  if (!encoded.ok()) return encoded.status();
+  return place(*encoded);
+}
+
+absl::StatusOr<std::unique_ptr<Generation>> LoadedGenerator::Begin(const GenerationSpec& spec) {
+  const auto violations = FindViolations(spec, engine_->config, engine_->limits);
+  if (absl::Status status = DescribeViolations(violations); !status.ok()) return status;
+  std::unique_ptr<Generation> generation;
+  const absl::Status status = CatchTorchErrors("beginning a clip", [&]() -> absl::Status {
+    const torch::InferenceMode inference;
+    if (absl::Status texts = EncodeTexts(spec); !texts.ok()) return texts;
+    auto given = EncodeGiven(spec);
+    if (!given.ok()) return given.status();
+    generation = std::make_unique<ClipGeneration>(engine_.get(), spec, *std::move(given));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return generation;
+}
+
+// On a CPU merging the rows of several clips gains nothing, and would make the
+// arithmetic of one depend on the others: each has a pass of its own.
+std::vector<absl::Status> LoadedGenerator::Step(absl::Span<Generation* const> batch) {
+  std::vector<absl::Status> statuses;
+  for (Generation* const generation : batch) {
+    statuses.push_back(CatchTorchErrors("decoding step", [&] {
+      const torch::InferenceMode inference;
+      return static_cast<ClipGeneration*>(generation)->Step();
+    }));
+  }
+  return statuses;
+}
+
+absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& generation,
+                                                                int max_frames) {
+  absl::StatusOr<std::vector<float>> samples;
+  const absl::Status status = CatchTorchErrors("decoding audio", [&] {
+    const torch::InferenceMode inference;
+    samples = static_cast<ClipGeneration&>(generation).DecodeAudio(max_frames);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return samples;
+}
+
+absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder,
+                             const GeneratorOptions& options, Engine& engine) {
+  {
+    const UninitializedWeights unset;
+    engine.transformer = MagnetTransformer(bundle.config.lm);
+  }
+  engine.transformer->to(ArithmeticType(options.precision));
+  engine.transformer->eval();
+  return LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);
+}
+
+absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, Engine& engine) {
+  engine.codec = EncodecModel(bundle.config.codec);
+  engine.codec->eval();
+  return LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
+}
+
+absl::Status LoadText(const Bundle& bundle, const std::string& folder,
+                      const GeneratorOptions& options, Engine& engine) {
+  T5Encoder encoder(bundle.config.text_encoder);
+  const absl::Status loaded =
+      LoadModule(bundle.text_encoder, folder + "/text_encoder.safetensors", *encoder);
+  if (!loaded.ok()) return loaded;
+  auto tokenizer = T5Tokenizer::FromSerialized(bundle.spiece_model);
+  if (!tokenizer.ok()) return tokenizer.status();
+  TextConditionerOptions text_options;
+  text_options.cache.max_entries = options.prompt_cache_entries;
+  auto text = TextConditioner::Create(*std::move(tokenizer), encoder, text_options);
+  if (!text.ok()) return text.status();
+  engine.text = std::make_unique<TextConditioner>(*std::move(text));
+  engine.conditions = std::make_unique<ConditionBuilder>(engine.text.get(), engine.transformer);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOptions& options,
+                                   Engine& engine) {
+  const auto bundle = OpenBundle(folder);
+  if (!bundle.ok()) return bundle.status();
+  const torch::NoGradGuard no_grad;
+  engine.config = bundle->config;
+  engine.limits = options.limits;
+  if (auto s = LoadTransformer(*bundle, folder, options, engine); !s.ok()) return s;
+  if (auto s = LoadCodec(*bundle, folder, engine); !s.ok()) return s;
+  if (auto s = LoadText(*bundle, folder, options, engine); !s.ok()) return s;
+  int64_t text_bytes = 0;
+  for (const auto& [name, tensor] : bundle->text_encoder) text_bytes += 4 * tensor.numel();
+  return ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Generator>> OpenGenerator(const std::string& bundle_folder,
+                                                         const GeneratorOptions& options) {
+  if (options.num_threads > 0) at::set_num_threads(options.num_threads);
+  std::unique_ptr<Generator> generator;
+  const absl::Status status =
+      CatchTorchErrors(absl::StrCat("opening ", bundle_folder), [&]() -> absl::Status {
+        auto engine = std::make_unique<Engine>();
+        const auto bytes = LoadEngine(bundle_folder, options, *engine);
+        if (!bytes.ok()) return bytes.status();
+        generator = std::make_unique<LoadedGenerator>(std::move(engine), *bytes);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return generator;
+}
+
+}  // namespace magnet

@@ -1,0 +1,56 @@
+// Dense layers and embeddings whose first values are drawn only when they are
+// wanted: a model that is loaded from a file need not initialise 300 million
+// weights before it overwrites them.
+#ifndef MAGNET_MODEL_LAYERS_LINEAR_H_
+#define MAGNET_MODEL_LAYERS_LINEAR_H_
+
+#include <torch/torch.h>
+
+namespace magnet {
+
+// While one lives, the modules of this file that its thread constructs leave
+// their weights unset. May be nested.
+class UninitializedWeights {
+ public:
+  UninitializedWeights();
+  ~UninitializedWeights();
+  UninitializedWeights(const UninitializedWeights&) = delete;
+  UninitializedWeights& operator=(const UninitializedWeights&) = delete;
+
+  static bool active();
+
+ private:
+  const bool outer_;
+};
+
+// x [..., in] -> x weight^T + bias [..., out]. Weights start uniform in
+// +-1/sqrt(in), the bias at zero.
+class DenseImpl : public torch::nn::Module {
+ public:
+  DenseImpl(int in, int out, bool with_bias);
+
+  torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }
+
+  torch::Tensor weight;  // [out, in]
+  torch::Tensor bias;    // [out], or undefined
+};
+TORCH_MODULE(Dense);
+
+// ids [...] -> rows [..., dim]. Rows start as a standard normal scaled by
+// dim^-0.5, so that a sum of a few of them has about unit length.
+class TokenEmbeddingImpl : public torch::nn::Module {
+ public:
+  TokenEmbeddingImpl(int num_ids, int dim);
+
+  torch::Tensor forward(const torch::Tensor& ids) { return torch::embedding(weight, ids); }
+
+  torch::Tensor weight;  // [num_ids, dim]
+};
+TORCH_MODULE(TokenEmbedding);
+
+// [out, in], set as DenseImpl's weight is; for layers that hold one themselves.
+torch::Tensor NewDenseWeight(int out, int in);
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_LAYERS_LINEAR_H_

@@ -1,0 +1,41 @@
+#include "model/magnet/mask_schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace magnet {
+namespace {
+
+// torch.linspace(0, 1, n)[i]: counted from the nearer end.
+float Linspace01(int i, int n) {
+  if (n == 1) return 0.0f;
+  const float stride = 1.0f / static_cast<float>(n - 1);
+  if (i < n / 2) return stride * static_cast<float>(i);
+  return 1.0f - stride * static_cast<float>(n - 1 - i);
+}
+
+}  // namespace
+
+float MaskRate(MaskSchedule schedule, int step, int num_steps) {
+  const float time = schedule == MaskSchedule::kLinspace
+                         ? Linspace01(step, num_steps)
+                         : static_cast<float>(step) / static_cast<float>(num_steps);
+  return std::cos(time * std::numbers::pi_v<float> * 0.5f);
+}
+
+double GuidanceCoefficient(float rate, const SamplingSpec& sampling) {
+  const double r = rate;
+  return r * sampling.guidance_max + (1 - r) * sampling.guidance_min;
+}
+
+bool GuidanceIsNeutral(double coefficient) { return std::abs(coefficient - 1.0) < 1e-6; }
+
+double StepTemperature(const SamplingSpec& sampling, int step, int num_steps) {
+  constexpr double kColdest = 0.01;
+  const double steps_left = num_steps - 1 - step;
+  const double share = sampling.anneal_temperature ? steps_left / num_steps : 1.0;
+  return std::max(sampling.temperature * share, kColdest);
+}
+
+}  // namespace magnet

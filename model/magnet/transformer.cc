@@ -1,0 +1,199 @@
+#include "model/magnet/transformer.h"
+
+#include <cmath>
+#include <limits>
+
+namespace magnet {
+namespace {
+
+namespace nn = torch::nn;
+
+nn::LayerNorm MakeNorm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim}).eps(1e-5)); }
+
+// Modules that exist only to give parameters their names in the checkpoint.
+std::shared_ptr<nn::Module> Scope() { return std::make_shared<nn::Module>(); }
+
+// Frames within `context` of any of `frames` [M], inside [0, num_frames).
+torch::Tensor Dilate(const torch::Tensor& frames, int context, int64_t num_frames) {
+  torch::Tensor wanted = torch::zeros({num_frames}, torch::kBool);
+  bool* flags = wanted.data_ptr<bool>();
+  const auto* frame = frames.data_ptr<int64_t>();
+  for (int64_t i = 0; i < frames.numel(); ++i) {
+    const int64_t first = std::max<int64_t>(frame[i] - context, 0);
+    const int64_t last = std::min<int64_t>(frame[i] + context, num_frames - 1);
+    std::fill(flags + first, flags + last + 1, true);
+  }
+  return wanted.nonzero().flatten();
+}
+
+// Positions of `wanted` inside `present`, both rising, wanted a subset.
+torch::Tensor RowsOf(const torch::Tensor& wanted, const torch::Tensor& present) {
+  return torch::searchsorted(present, wanted);
+}
+
+// [S] -> [1, 1, 1, S] in the type of the scores.
+torch::Tensor AsScoreBias(const torch::Tensor& bias, torch::Dtype dtype) {
+  return bias.defined() ? bias.to(dtype).view({1, 1, 1, -1}) : bias;
+}
+
+}  // namespace
+
+torch::Tensor SinusoidalPositions(int num_frames, int dim) {
+  const int half = dim / 2;
+  const torch::Tensor position = torch::arange(num_frames, torch::kFloat).unsqueeze(1);
+  const torch::Tensor i = torch::arange(half, torch::kFloat).unsqueeze(0);
+  const torch::Tensor phase =
+      position / torch::full({}, 10000.0, torch::kFloat).pow(i / (half - 1));
+  return torch::cat({phase.cos(), phase.sin()}, /*dim=*/1);
+}
+
+torch::Tensor WindowMask(const torch::Tensor& query_frames, const torch::Tensor& key_frames,
+                         int context) {
+  return (query_frames.unsqueeze(1) - key_frames.unsqueeze(0)).abs() <= context;
+}
+
+TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) {
+  self_attn = register_module("self_attn",
+                              SelfAttention(config.dim, config.num_heads, config.bias_attn));
+  cross_attention = register_module(
+      "cross_attention", CrossAttention(config.dim, config.num_heads, config.bias_attn));
+  linear1_ = register_module("linear1", Dense(config.dim, config.ffn_dim, config.bias_ff));
+  linear2_ = register_module("linear2", Dense(config.ffn_dim, config.dim, config.bias_ff));
+  norm1_ = register_module("norm1", MakeNorm(config.dim));
+  norm_cross_ = register_module("norm_cross", MakeNorm(config.dim));
+  norm2_ = register_module("norm2", MakeNorm(config.dim));
+}
+
+torch::Tensor TransformerLayerImpl::SelfAttend(const torch::Tensor& x,
+                                               const torch::Tensor& query_rows,
+                                               const torch::Tensor& mask) {
+  const torch::Tensor kept = query_rows.defined() ? x.index_select(1, query_rows) : x;
+  return kept + self_attn(norm1_(x), query_rows, mask);
+}
+
+torch::Tensor TransformerLayerImpl::CrossAttend(const torch::Tensor& x, const LayerKv& text,
+                                                const torch::Tensor& score_bias) {
+  return cross_attention(norm_cross_(x), text, score_bias);
+}
+
+torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
+  return x + linear2_(torch::gelu(linear1_(norm2_(x))));
+}
+
+MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(config) {
+  for (int k = 0; k < config.num_codebooks; ++k) {
+    emb_->push_back(TokenEmbedding(config.card + 1, config.dim));
+    linears_->push_back(Dense(config.dim, config.card, config.bias_proj));
+  }
+  for (int i = 0; i < config.num_layers; ++i) layers_->push_back(TransformerLayer(config));
+  register_module("emb", emb_);
+  const auto transformer = register_module("transformer", Scope());
+  transformer->register_module("layers", layers_);
+  out_norm_ = register_module("out_norm", MakeNorm(config.dim));
+  register_module("linears", linears_);
+  const auto provider = register_module("condition_provider", Scope());
+  const auto conditioners = provider->register_module("conditioners", Scope());
+  const auto description = conditioners->register_module("description", Scope());
+  output_proj_ = description->register_module(
+      "output_proj", Dense(config.text_dim, config.dim, /*bias=*/true));
+}
+
+torch::Tensor MagnetTransformerImpl::ProjectText(const torch::Tensor& text_states) {
+  return output_proj_(text_states.to(output_proj_->weight.dtype()));
+}
+
+ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& condition,
+                                                    const torch::Tensor& score_bias) {
+  ConditionKv prepared;
+  prepared.score_bias = AsScoreBias(score_bias, condition.scalar_type());
+  for (const auto& layer : *layers_) {
+    prepared.layers.push_back(layer->as<TransformerLayer>()->cross_attention->Project(condition));
+  }
+  return prepared;
+}
+
+torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes) {
+  torch::Tensor x = emb_[0]->as<TokenEmbedding>()->forward(codes.select(1, 0));
+  for (int k = 1; k < config_.num_codebooks; ++k) {
+    x = x + emb_[k]->as<TokenEmbedding>()->forward(codes.select(1, k));
+  }
+  const torch::Tensor positions =
+      SinusoidalPositions(static_cast<int>(codes.size(2)), config_.dim);
+  return x + positions.to(x.device(), x.scalar_type());
+}
+
+std::vector<torch::Tensor> MagnetTransformerImpl::FramesPerLayer(const PassInput& input) const {
+  std::vector<torch::Tensor> frames(config_.num_layers);
+  frames.back() = input.frames;
+  if (!IsWindowed(input.stage)) return frames;
+  const int64_t num_frames = input.codes.size(1);
+  for (int i = config_.num_layers - 2; i >= 0; --i) {
+    frames[i] = Dilate(frames[i + 1], config_.subcodes_context, num_frames);
+  }
+  return frames;
+}
+
+void MagnetTransformerImpl::AddCrossAttention(TransformerLayerImpl& layer, int index,
+                                              const PassInput& input, torch::Tensor& x) {
+  const ConditionKv* const branches[] = {input.condition, input.negative};
+  for (int64_t b = 0; b < x.size(0); ++b) {
+    torch::Tensor row = x.narrow(0, b, 1);
+    if (branches[b] != nullptr) {
+      row.add_(layer.CrossAttend(row, branches[b]->layers[index], branches[b]->score_bias));
+    } else if (const torch::Tensor null_output = layer.cross_attention->NullOutput();
+               null_output.defined()) {
+      row.add_(null_output);
+    }
+  }
+}
+
+PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
+  const std::vector<torch::Tensor> wanted = FramesPerLayer(input);
+  torch::Tensor present = torch::arange(input.codes.size(1));
+  torch::Tensor x = Embed(input.codes.unsqueeze(0));
+  for (int i = 0; i < config_.num_layers; ++i) {
+    TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
+    const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
+    const torch::Tensor queries = all ? present : wanted[i];
+    const torch::Tensor mask = IsWindowed(input.stage)
+                                   ? WindowMask(queries, present, config_.subcodes_context)
+                                   : torch::Tensor();
+    x = layer.SelfAttend(x, all ? torch::Tensor() : RowsOf(queries, present), mask);
+    present = queries;
+    // The branches differ from the first cross-attention on.
+    if (i == 0 && input.guided) x = x.repeat({2, 1, 1});
+    AddCrossAttention(layer, i, input, x);
+    x = layer.FeedForward(x);
+  }
+  const torch::Tensor logits = linears_[input.stage]
+                                   ->as<Dense>()
+                                   ->forward(out_norm_(x))
+                                   .to(torch::kCPU, torch::kFloat)
+                                   .contiguous();
+  return {logits[0], input.guided ? logits[1] : torch::Tensor()};
+}
+
+torch::Tensor MagnetTransformerImpl::forward(const torch::Tensor& codes,
+                                             const torch::Tensor& text_states,
+                                             const torch::Tensor& text_mask, int stage) {
+  const torch::Tensor is_null = text_mask.any(/*dim=*/1).logical_not().view({-1, 1, 1});
+  const torch::Tensor conditions =
+      ProjectText(text_states) * text_mask.unsqueeze(-1).to(text_states.dtype());
+  // A null condition attends to its zero vectors, whose number does not matter.
+  const torch::Tensor attends = text_mask.unsqueeze(1).logical_or(is_null).unsqueeze(1);
+  torch::Tensor window;
+  if (IsWindowed(stage)) {
+    const torch::Tensor frames = torch::arange(codes.size(2), codes.device());
+    window = WindowMask(frames, frames, config_.subcodes_context);
+  }
+  torch::Tensor x = Embed(codes);
+  for (const auto& module : *layers_) {
+    TransformerLayerImpl& layer = *module->as<TransformerLayer>();
+    x = layer.SelfAttend(x, /*query_rows=*/{}, window);
+    x = x + layer.CrossAttend(x, layer.cross_attention->Project(conditions), attends);
+    x = layer.FeedForward(x);
+  }
+  return linears_[stage]->as<Dense>()->forward(out_norm_(x));
+}
+
+}  // namespace magnet

@@ -1,0 +1,118 @@
+// MAGNeT's masked transformer: tokens of K codebooks in, logits of one codebook out.
+//
+//   codes [K, T] -> sum of K embeddings + sinusoidal positions      [T, D]
+//     -> num_layers x { x += self_attention(norm1(x))
+//                       x += cross_attention(norm_cross(x), text)
+//                       x += linear2(gelu(linear1(norm2(x)))) }
+//     -> out_norm -> linears[stage]                                  [T, card]
+//
+// Stage 0 attends everywhere; stage k > 0 where |i - j| <= subcodes_context.
+// Parameters carry audiocraft's names (MagnetLMModel).
+#ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
+#define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/layers/linear.h"
+#include "model/magnet/attention.h"
+#include "model/model_config.h"
+
+namespace magnet {
+
+// A text (or several side by side), projected for every layer: computed once
+// for all passes of a request.
+struct ConditionKv {
+  std::vector<LayerKv> layers;  // num_layers, B = 1
+  torch::Tensor score_bias;     // [S] log weights of the keys; undefined: all equal
+};
+
+// One forward pass of one sequence. A null `condition` or `negative` is the
+// null condition.
+struct PassInput {
+  torch::Tensor codes;    // [K, T] int64
+  int stage = 0;
+  torch::Tensor frames;   // [M] int64, rising: the frames whose logits are wanted
+  const ConditionKv* condition = nullptr;
+  bool guided = false;    // also the unconditional branch
+  const ConditionKv* negative = nullptr;  // what that branch is told
+};
+
+struct PassLogits {
+  torch::Tensor cond;    // [M, card] float32, contiguous, on the CPU
+  torch::Tensor uncond;  // likewise; undefined unless guided
+};
+
+class TransformerLayerImpl : public torch::nn::Module {
+ public:
+  explicit TransformerLayerImpl(const LmConfig& config);
+
+  SelfAttention self_attn{nullptr};
+  CrossAttention cross_attention{nullptr};
+
+  torch::Tensor SelfAttend(const torch::Tensor& x, const torch::Tensor& query_rows,
+                           const torch::Tensor& mask);
+  torch::Tensor CrossAttend(const torch::Tensor& x, const LayerKv& text,
+                            const torch::Tensor& score_bias);
+  torch::Tensor FeedForward(const torch::Tensor& x);
+
+ private:
+  torch::nn::LayerNorm norm1_{nullptr}, norm_cross_{nullptr}, norm2_{nullptr};  // D
+  Dense linear1_{nullptr};  // D -> ffn_dim
+  Dense linear2_{nullptr};  // ffn_dim -> D
+};
+TORCH_MODULE(TransformerLayer);
+
+class MagnetTransformerImpl : public torch::nn::Module {
+ public:
+  explicit MagnetTransformerImpl(const LmConfig& config);
+
+  const LmConfig& config() const { return config_; }
+  torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
+
+  // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
+  torch::Tensor ProjectText(const torch::Tensor& text_states);
+
+  // One condition [1, S, D] for every layer. `score_bias` [S] or undefined.
+  ConditionKv PrepareCondition(const torch::Tensor& condition, const torch::Tensor& score_bias);
+
+  // Inference: one sequence, both branches in one batch of rows. What cannot
+  // reach the wanted logits is not computed: the null branch's cross-attention,
+  // the second copy of the first self-attention, and in each layer the frames
+  // that no wanted frame can see any more. Requires no_grad or inference mode.
+  PassLogits Pass(const PassInput& input);
+
+  // Training: codes [B, K, T], text states [B, S, text_dim], text mask [B, S]
+  // (bool; a row of false is the null condition), -> logits [B, T, card].
+  torch::Tensor forward(const torch::Tensor& codes, const torch::Tensor& text_states,
+                        const torch::Tensor& text_mask, int stage);
+
+ private:
+  torch::Tensor Embed(const torch::Tensor& codes);  // [B, K, T] -> [B, T, D]
+  // Frames that layer l must output, for every layer; undefined: all.
+  std::vector<torch::Tensor> FramesPerLayer(const PassInput& input) const;
+  void AddCrossAttention(TransformerLayerImpl& layer, int index, const PassInput& input,
+                         torch::Tensor& x);
+  bool IsWindowed(int stage) const { return stage > 0 && config_.subcodes_context >= 0; }
+
+  const LmConfig config_;
+  torch::nn::ModuleList emb_;      // K of TokenEmbedding [card + 1, D]
+  torch::nn::ModuleList layers_;   // num_layers of TransformerLayer
+  torch::nn::LayerNorm out_norm_{nullptr};
+  torch::nn::ModuleList linears_;  // K of Dense D -> card
+  Dense output_proj_{nullptr};  // text_dim -> D
+};
+TORCH_MODULE(MagnetTransformer);
+
+// Sinusoidal positions [num_frames, dim] of frames 0..num_frames-1: cosines,
+// then sines, of position / 10000^(i / (dim/2 - 1)).
+torch::Tensor SinusoidalPositions(int num_frames, int dim);
+
+// [M, N] bool: whether frame query_frames[m] attends to key_frames[n].
+torch::Tensor WindowMask(const torch::Tensor& query_frames, const torch::Tensor& key_frames,
+                         int context);
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_MAGNET_TRANSFORMER_H_

@@ -1,0 +1,37 @@
+#include "model/magnet/window_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace magnet {
+namespace {
+
+int WholeSpans(int num_frames, SpanArrangement arrangement, int span_len) {
+  if (arrangement == SpanArrangement::kStride1) return num_frames;
+  return num_frames - num_frames % span_len;
+}
+
+}  // namespace
+
+int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement, int span_len) {
+  const int rounded = static_cast<int>(std::lround(seconds * frame_rate_hz));
+  return WholeSpans(rounded, arrangement, span_len);
+}
+
+int WindowFrames(const LmConfig& config, SpanArrangement arrangement) {
+  return WholeSpans(config.window_frames, arrangement, config.span_len);
+}
+
+std::vector<Window> PlanWindows(int num_frames, int window_frames, double overlap, int span_len) {
+  const int wanted = static_cast<int>(std::lround(window_frames * overlap / span_len)) * span_len;
+  const int kept = std::clamp(wanted, 0, std::max(window_frames - span_len, 0));
+  std::vector<Window> windows;
+  windows.push_back({0, std::min(window_frames, num_frames), 0});
+  while (windows.back().end < num_frames) {
+    const int start = windows.back().end - kept;
+    windows.push_back({start, std::min(start + window_frames, num_frames), kept});
+  }
+  return windows;
+}
+
+}  // namespace magnet

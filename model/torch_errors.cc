@@ -1,0 +1,36 @@
+#include "model/torch_errors.h"
+
+#include <torch/torch.h>
+
+#include <new>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace magnet {
+namespace {
+
+bool IsOutOfMemory(const c10::Error& error) {
+  // The CPU allocator has no exception type of its own.
+  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+         absl::StrContains(error.what_without_backtrace(), "can't allocate memory");
+}
+
+}  // namespace
+
+absl::Status CatchTorchErrors(std::string_view what, const std::function<absl::Status()>& body) {
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    const std::string message = absl::StrCat(what, ": ", error.what_without_backtrace());
+    return IsOutOfMemory(error) ? absl::ResourceExhaustedError(message)
+                                : absl::InternalError(message);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(what, ": out of memory"));
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat(what, ": ", error.what()));
+  }
+}
+
+}  // namespace magnet

@@ -1,0 +1,19 @@
+// Where exceptions of the tensor library become statuses.
+#ifndef MAGNET_MODEL_TORCH_ERRORS_H_
+#define MAGNET_MODEL_TORCH_ERRORS_H_
+
+#include <functional>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace magnet {
+
+// Runs `body` and returns its status; an exception becomes RESOURCE_EXHAUSTED
+// (out of memory) or INTERNAL, with `what` (e.g. "decoding step") before its
+// message.
+absl::Status CatchTorchErrors(std::string_view what, const std::function<absl::Status()>& body);
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_TORCH_ERRORS_H_

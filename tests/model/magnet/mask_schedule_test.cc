@@ -1,0 +1,55 @@
+// If these fail, steps mask, guide or heat otherwise than the reference's.
+#include "model/magnet/mask_schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace magnet {
+namespace {
+
+TEST(MaskRate, LinspaceFallsFromOneToZero) {
+  EXPECT_EQ(MaskRate(MaskSchedule::kLinspace, 0, 20), 1.0f);
+  EXPECT_NEAR(MaskRate(MaskSchedule::kLinspace, 19, 20), 0.0f, 1e-7);
+  EXPECT_NEAR(MaskRate(MaskSchedule::kLinspace, 6, 10), 0.5f, 1e-6);
+  for (int i = 1; i < 20; ++i) {
+    EXPECT_LT(MaskRate(MaskSchedule::kLinspace, i, 20), MaskRate(MaskSchedule::kLinspace, i - 1, 20));
+  }
+}
+
+TEST(MaskRate, ASingleStepMasksEverything) {
+  EXPECT_EQ(MaskRate(MaskSchedule::kLinspace, 0, 1), 1.0f);
+  EXPECT_EQ(MaskRate(MaskSchedule::kPaper, 0, 1), 1.0f);
+}
+
+TEST(MaskRate, PaperNeverReachesZero) {
+  EXPECT_EQ(MaskRate(MaskSchedule::kPaper, 0, 10), 1.0f);
+  EXPECT_NEAR(MaskRate(MaskSchedule::kPaper, 9, 10), std::cos(M_PI / 2 * 0.9), 1e-6);
+}
+
+TEST(Guidance, RunsFromMaxToMin) {
+  SamplingSpec sampling;
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(1.0f, sampling), 10.0);
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(0.0f, sampling), 1.0);
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(0.5f, sampling), 5.5);
+}
+
+TEST(Guidance, IsNeutralOnlyAtTheLastLinspaceStep) {
+  const SamplingSpec sampling;
+  for (int i = 0; i < 20; ++i) {
+    const float rate = MaskRate(MaskSchedule::kLinspace, i, 20);
+    EXPECT_EQ(GuidanceIsNeutral(GuidanceCoefficient(rate, sampling)), i == 19) << "step " << i;
+  }
+}
+
+TEST(StepTemperature, AnnealsToTheFloor) {
+  SamplingSpec sampling;
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 20), 3.0 * 19 / 20);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 18, 20), 3.0 * 1 / 20);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 19, 20), 0.01);
+  sampling.anneal_temperature = false;
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 19, 20), 3.0);
+}
+
+}  // namespace
+}  // namespace magnet
