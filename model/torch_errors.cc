@@ -19,17 +19,17 @@ bool IsOutOfMemory(const c10::Error& error) {
 
 }  // namespace
 
-absl::Status CatchTorchErrors(std::string_view what, const std::function<absl::Status()>& body) {
+absl::Status CatchTorchErrors(const std::string& what, const std::function<absl::Status()>& body) {
   try {
     return body();
   } catch (const c10::Error& error) {
-    const std::string message = absl::StrCat(what, ": ", error.what_without_backtrace());
+    const std::string message = absl::StrCat(std::string(what), ": ", error.what_without_backtrace());
     return IsOutOfMemory(error) ? absl::ResourceExhaustedError(message)
                                 : absl::InternalError(message);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(what, ": out of memory"));
+    return absl::ResourceExhaustedError(absl::StrCat(std::string(what), ": out of memory"));
   } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(what, ": ", error.what()));
+    return absl::InternalError(absl::StrCat(std::string(what), ": ", error.what()));
   }
 }
 

@@ -3,7 +3,7 @@
 #define MAGNET_MODEL_TORCH_ERRORS_H_
 
 #include <functional>
-#include <string_view>
+#include <string>
 
 #include "absl/status/status.h"
 
@@ -12,7 +12,7 @@ namespace magnet {
 // Runs `body` and returns its status; an exception becomes RESOURCE_EXHAUSTED
 // (out of memory) or INTERNAL, with `what` (e.g. "decoding step") before its
 // message.
-absl::Status CatchTorchErrors(std::string_view what, const std::function<absl::Status()>& body);
+absl::Status CatchTorchErrors(const std::string& what, const std::function<absl::Status()>& body);
 
 }  // namespace magnet
 

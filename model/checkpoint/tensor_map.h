@@ -1,0 +1,29 @@
+// Tensors by name: what every reader of this folder returns and every writer
+// takes.
+#ifndef MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
+#define MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace magnet {
+
+using TensorMap = std::map<std::string, torch::Tensor>;
+
+// Copies `tensors` into the parameters and buffers of `module`, by their full
+// names, converting the type to the module's. Every missing, left-over and
+// misshapen tensor is listed in one INVALID_ARGUMENT with expected and found
+// shapes; `source` (a file name) opens the message. Nothing is copied then.
+absl::Status LoadModule(const TensorMap& tensors, const std::string& source,
+                        torch::nn::Module& module);
+
+// All parameters and buffers of `module`, detached, by their full names.
+TensorMap ModuleTensors(const torch::nn::Module& module);
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_

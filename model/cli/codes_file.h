@@ -1,0 +1,21 @@
+// Saved codes: a safetensors file with one int64 tensor `codes` [K, T].
+#ifndef MAGNET_MODEL_CLI_CODES_FILE_H_
+#define MAGNET_MODEL_CLI_CODES_FILE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/generation_spec.h"
+
+namespace magnet {
+
+absl::Status WriteCodesFile(const GivenCodes& codes, int num_codebooks, const std::string& path);
+
+// INVALID_ARGUMENT names the file where it holds anything else than `codes`
+// with `num_codebooks` rows.
+absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int num_codebooks);
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_CLI_CODES_FILE_H_

@@ -1,0 +1,178 @@
+#include "model/cli/generate_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/audio/audio_file.h"
+#include "model/cli/codes_file.h"
+#include "model/cli/generation_options.h"
+#include "model/generator.h"
+
+namespace magnet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct GenerateOptions {
+  std::string model;
+  std::string output;
+  std::string prompts_file;
+  std::string save_codes;
+  GenerationOptions clip;
+  GeneratorOptions engine;
+  bool quiet = false;
+};
+
+const std::map<std::string, Precision> kPrecisions = {{"float32", Precision::kFloat32},
+                                                      {"bfloat16", Precision::kBFloat16},
+                                                      {"float16", Precision::kFloat16}};
+
+// "[########............]  40 %  stage 1/4  step 12/20", redrawn in place.
+class StepLine {
+ public:
+  explicit StepLine(bool shown) : shown_(shown) {}
+  ~StepLine() {
+    if (shown_) std::cerr << "\r\033[K" << std::flush;
+  }
+
+  void Draw(const GenerationProgress& p) const {
+    if (!shown_) return;
+    constexpr int kWidth = 30;
+    const int filled = kWidth * p.steps_done / p.steps_total;
+    std::cerr << absl::StreamFormat(
+                     "\r\033[K[%s%s] %3d %%  window %d/%d  stage %d/%d  step %d/%d",
+                     std::string(filled, '#'), std::string(kWidth - filled, '.'),
+                     100 * p.steps_done / p.steps_total, p.window + 1, p.num_windows, p.stage + 1,
+                     p.num_stages, p.step + 1, p.num_steps)
+              << std::flush;
+  }
+
+ private:
+  const bool shown_;
+};
+
+absl::StatusOr<std::vector<float>> RunToTheEnd(Generator& generator, Generation& generation,
+                                               bool show_progress) {
+  constexpr int kChunkFrames = 50;
+  const StepLine line(show_progress);
+  std::vector<float> samples;
+  for (;;) {
+    line.Draw(generation.progress());
+    if (!generation.progress().done()) {
+      const absl::Status status = generator.Step({&generation})[0];
+      if (!status.ok()) return status;
+    }
+    while (generation.progress().frames_decoded < generation.progress().frames_ready) {
+      const auto chunk = generator.DecodeAudio(generation, kChunkFrames);
+      if (!chunk.ok()) return chunk.status();
+      samples.insert(samples.end(), chunk->begin(), chunk->end());
+    }
+    if (generation.progress().done()) return samples;
+  }
+}
+
+absl::Status GenerateClip(Generator& generator, const GenerateOptions& options,
+                          const GenerationSpec& spec, const std::string& output) {
+  const Clock::time_point begin = Clock::now();
+  const auto generation = generator.Begin(spec);
+  if (!generation.ok()) return generation.status();
+  const bool show = !options.quiet && isatty(STDERR_FILENO);
+  const auto samples = RunToTheEnd(generator, **generation, show);
+  if (!samples.ok()) return samples.status();
+  const int rate = generator.config().codec.sample_rate_hz;
+  if (absl::Status status = WriteAudioFile(output, *samples, rate); !status.ok()) return status;
+  if (!options.save_codes.empty()) {
+    GivenCodes codes{(*generation)->progress().num_frames, (*generation)->codes(), {}};
+    const absl::Status status =
+        WriteCodesFile(codes, generator.config().lm.num_codebooks, options.save_codes);
+    if (!status.ok()) return status;
+  }
+  if (options.quiet) return absl::OkStatus();
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const double audio_seconds = static_cast<double>(samples->size()) / rate;
+  std::cout << absl::StreamFormat(
+      "%s: %.2f s of audio in %.2f s (real-time factor %.2f), %d passes, seed %d\n", output,
+      audio_seconds, seconds, seconds / audio_seconds, (*generation)->progress().passes, spec.seed);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ReadPromptLines(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  if (!lines.empty()) return lines;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": expected one prompt a line, found none"));
+}
+
+// One clip a line, OUT/001.wav and so on, with seeds that count up.
+absl::Status GenerateMany(Generator& generator, GenerateOptions options) {
+  const auto prompts = ReadPromptLines(options.prompts_file);
+  if (!prompts.ok()) return prompts.status();
+  std::error_code error;
+  std::filesystem::create_directories(options.output, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(options.output, ": ", error.message()));
+  for (size_t i = 0; i < prompts->size(); ++i) {
+    options.clip.prompts = {(*prompts)[i]};
+    auto spec = MakeSpec(options.clip, generator.config());
+    if (!spec.ok()) return spec.status();
+    if (options.clip.seed) spec->seed += i;
+    const std::string output = absl::StrFormat("%s/%03d.wav", options.output, i + 1);
+    if (!options.save_codes.empty()) {
+      options.save_codes = absl::StrFormat("%s/%03d.safetensors", options.output, i + 1);
+    }
+    if (auto status = GenerateClip(generator, options, *spec, output); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Generate(const GenerateOptions& options) {
+  if (options.prompts_file.empty()) {
+    // A bad name is told before minutes of work, not after them.
+    const auto encoding = EncodingOfPath(options.output);
+    if (!encoding.ok()) return encoding.status();
+  }
+  const auto generator = OpenGenerator(options.model, options.engine);
+  if (!generator.ok()) return generator.status();
+  if (!options.prompts_file.empty()) return GenerateMany(**generator, options);
+  const auto spec = MakeSpec(options.clip, (*generator)->config());
+  if (!spec.ok()) return spec.status();
+  return GenerateClip(**generator, options, *spec, options.output);
+}
+
+}  // namespace
+
+void AddGenerateCommand(CLI::App& app, absl::Status& status) {
+  const auto options = std::make_shared<GenerateOptions>();
+  CLI::App* command = app.add_subcommand("generate", "Make music from a prompt");
+  command->add_option("-m,--model", options->model, "Bundle folder")->required();
+  AddGenerationOptions(*command, options->clip);
+  command->add_option("-o,--output", options->output,
+                      "File (.wav, .flac, .ogg), or a folder with --prompts")
+      ->required();
+  command->add_option("--prompts", options->prompts_file, "Make one clip for each line of a file")
+      ->check(CLI::ExistingFile)
+      ->excludes("--prompt");
+  command->add_option("--save-codes", options->save_codes,
+                      "Also save the codes, as safetensors `codes` [K, T]");
+  command->add_option("--precision", options->engine.precision, "Of the transformer's arithmetic")
+      ->transform(CLI::CheckedTransformer(kPrecisions, CLI::ignore_case))
+      ->default_str("float32");
+  command->add_option("--threads", options->engine.num_threads, "0: one per core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("-q,--quiet", options->quiet, "Print errors only");
+  command->callback([options, &status] { status = Generate(*options); });
+}
+
+}  // namespace magnet

@@ -1,0 +1,28 @@
+// LSTM over time, added to its input.
+#ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
+#define MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
+
+#include <torch/torch.h>
+
+#include <memory>
+
+#include "model/encodec/seanet_layer.h"
+
+namespace magnet {
+
+// Weights `lstm.weight_ih_l{i}` [4C, C], `lstm.weight_hh_l{i}` [4C, C],
+// `lstm.bias_ih_l{i}` [4C], `lstm.bias_hh_l{i}` [4C]. x [B, C, n] -> [B, C, n].
+class ResidualLstm : public SeanetLayer {
+ public:
+  ResidualLstm(int64_t channels, int64_t num_layers);
+
+  torch::Tensor forward(torch::Tensor x) override;
+  std::unique_ptr<LayerStream> NewStream() const override;
+
+ private:
+  torch::nn::LSTM lstm_{nullptr};
+};
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_

@@ -1,0 +1,167 @@
+// MagnetTransformer::Pass leaves out work that cannot reach the logits. Each
+// test compares it with forward, which leaves out nothing: if one fails, the
+// shortcut changes the music.
+#include "model/magnet/transformer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace magnet {
+namespace {
+
+constexpr int kFrames = 40, kTextLength = 7, kCard = 11, kCodebooks = 3;
+constexpr double kTolerance = 2e-5;
+
+LmConfig SmallLm(bool biases, int context) {
+  LmConfig config;
+  config.dim = 24;
+  config.num_heads = 4;
+  config.num_layers = 4;
+  config.ffn_dim = 48;
+  config.num_codebooks = kCodebooks;
+  config.card = kCard;
+  config.text_dim = 10;
+  config.window_frames = kFrames;
+  config.subcodes_context = context;
+  config.bias_attn = config.bias_ff = config.bias_proj = biases;
+  return config;
+}
+
+struct PassCase {
+  bool biases;
+  int context;
+  int stage;
+};
+
+class TransformerPass : public ::testing::TestWithParam<PassCase> {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(4);
+    model_ = MagnetTransformer(SmallLm(GetParam().biases, GetParam().context));
+    for (torch::Tensor& p : model_->parameters()) p.set_data(torch::randn_like(p) * 0.3);
+    codes_ = torch::randint(0, kCard + 1, {1, kCodebooks, kFrames});
+    text_ = torch::randn({1, kTextLength, 10});
+    other_text_ = torch::randn({1, 4, 10});
+  }
+
+  torch::Tensor Plain(const torch::Tensor& text, bool null) {
+    const torch::Tensor mask = torch::full({1, text.size(1)}, !null, torch::kBool);
+    return model_->forward(codes_, text, mask, GetParam().stage)[0];
+  }
+
+  ConditionKv Kv(const torch::Tensor& text, const torch::Tensor& bias = {}) {
+    return model_->PrepareCondition(model_->ProjectText(text), bias);
+  }
+
+  PassInput Input(const std::vector<int64_t>& frames) {
+    return {.codes = codes_[0], .stage = GetParam().stage, .frames = torch::tensor(frames)};
+  }
+
+  static void ExpectClose(const torch::Tensor& found, const torch::Tensor& wanted,
+                          const char* what) {
+    ASSERT_EQ(found.sizes(), wanted.sizes()) << what;
+    const double scale = wanted.abs().max().item<double>();
+    EXPECT_LT((found - wanted).abs().max().item<double>(), kTolerance * scale) << what;
+  }
+
+  torch::NoGradGuard no_grad_;
+  MagnetTransformer model_{nullptr};
+  torch::Tensor codes_, text_, other_text_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Shapes, TransformerPass,
+                         ::testing::Values(PassCase{false, 3, 0}, PassCase{false, 3, 1},
+                                           PassCase{false, 3, 2}, PassCase{true, 5, 0},
+                                           PassCase{true, 5, 2}, PassCase{false, -1, 1},
+                                           PassCase{false, 0, 1}));
+
+TEST_P(TransformerPass, WantedFramesAloneEqualThoseOfAllFrames) {
+  const ConditionKv kv = Kv(text_);
+  const torch::Tensor all = Plain(text_, /*null=*/false);
+  for (const std::vector<int64_t>& frames :
+       {std::vector<int64_t>{0, 1, 2}, {17}, {5, 6, 7, 30, 31, 39}}) {
+    PassInput input = Input(frames);
+    input.condition = &kv;
+    ExpectClose(model_->Pass(input).cond, all.index_select(0, input.frames), "wanted frames");
+  }
+}
+
+TEST_P(TransformerPass, GuidedEqualsTheTwoBranchesAlone) {
+  const ConditionKv kv = Kv(text_);
+  PassInput input = Input({3, 4, 5, 20});
+  input.condition = &kv;
+  input.guided = true;
+  const PassLogits logits = model_->Pass(input);
+  ExpectClose(logits.cond, Plain(text_, false).index_select(0, input.frames), "with the text");
+  // The null branch whose cross-attention is skipped, against zero vectors that
+  // are attended to.
+  ExpectClose(logits.uncond, Plain(text_, true).index_select(0, input.frames), "null condition");
+}
+
+TEST_P(TransformerPass, TheNullConditionHasNoLength) {
+  ExpectClose(Plain(text_, true), Plain(other_text_, true), "null conditions of two lengths");
+}
+
+TEST_P(TransformerPass, ANegativePromptTakesTheNullBranch) {
+  const ConditionKv kv = Kv(text_), negative = Kv(other_text_);
+  PassInput input = Input({8, 9});
+  input.condition = &kv;
+  input.guided = true;
+  input.negative = &negative;
+  const PassLogits logits = model_->Pass(input);
+  ExpectClose(logits.uncond, Plain(other_text_, false).index_select(0, input.frames), "negative");
+}
+
+TEST_P(TransformerPass, TheSamePromptTwiceWithAnyWeightsEqualsItOnce) {
+  const torch::Tensor bias =
+      torch::cat({torch::full({kTextLength}, std::log(0.2f)),
+                  torch::full({kTextLength}, std::log(3.0f))});
+  const ConditionKv once = Kv(text_), twice = Kv(torch::cat({text_, text_}, 1), bias);
+  PassInput input = Input({0, 13, 14, 39});
+  input.condition = &once;
+  const torch::Tensor wanted = model_->Pass(input).cond;
+  input.condition = &twice;
+  ExpectClose(model_->Pass(input).cond, wanted, "twice");
+}
+
+TEST_P(TransformerPass, AWeightMovesTheResultTowardsItsPrompt) {
+  const auto mixed = [&](float weight) {
+    const torch::Tensor bias = torch::cat(
+        {torch::full({kTextLength}, std::log(weight)), torch::full({4}, std::log(1.0f))});
+    const ConditionKv kv = Kv(torch::cat({text_, other_text_}, 1), bias);
+    PassInput input = Input({0, 13, 14, 39});
+    input.condition = &kv;
+    return model_->Pass(input).cond;
+  };
+  const torch::Tensor alone =
+      Plain(text_, false).index_select(0, torch::tensor(std::vector<int64_t>{0, 13, 14, 39}));
+  const double far = (mixed(1.0f) - alone).norm().item<double>();
+  const double near = (mixed(1000.0f) - alone).norm().item<double>();
+  EXPECT_LT(near, 0.1 * far);
+}
+
+TEST_P(TransformerPass, RunsInHalfPrecisions) {
+  const ConditionKv full = Kv(text_);
+  PassInput input = Input({3, 4});
+  input.condition = &full;
+  const torch::Tensor wanted = model_->Pass(input).cond;
+  model_->to(torch::kBFloat16);
+  const ConditionKv kv = Kv(text_);
+  input.condition = &kv;
+  const torch::Tensor found = model_->Pass(input).cond;
+  EXPECT_EQ(found.scalar_type(), torch::kFloat);
+  EXPECT_LT((found - wanted).norm().item<double>(), 0.1 * wanted.norm().item<double>());
+}
+
+TEST(SinusoidalPositions, CosinesComeFirst) {
+  const torch::Tensor positions = SinusoidalPositions(4, 6);
+  EXPECT_FLOAT_EQ(positions[0][0].item<float>(), 1.0f);
+  EXPECT_FLOAT_EQ(positions[0][3].item<float>(), 0.0f);
+  EXPECT_FLOAT_EQ(positions[3][0].item<float>(), std::cos(3.0f));
+  EXPECT_NEAR(positions[3][4].item<float>(), std::sin(3.0f / 100.0f), 1e-6);
+  EXPECT_NEAR(positions[3][5].item<float>(), std::sin(3.0f / 10000.0f), 1e-6);
+}
+
+}  // namespace
+}  // namespace magnet

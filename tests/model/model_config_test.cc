@@ -1,0 +1,204 @@
+#include "model/model_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+
+namespace magnet {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+ModelConfig SmallConfig() {
+  ModelConfig config;
+  config.name = "magnet-tiny";
+  config.version = "1";
+  config.description = "A model for tests, \"quoted\" \xC3\xA9.";
+  config.license = "MIT";
+  config.lm = {.dim = 64,
+               .num_heads = 4,
+               .num_layers = 3,
+               .ffn_dim = 256,
+               .num_codebooks = 4,
+               .card = 64,
+               .text_dim = 32,
+               .window_frames = 200};
+  config.codec.sample_rate_hz = 32000;
+  config.codec.num_filters = 4;
+  config.codec.dimension = 16;
+  config.codec.ratios = {8, 5, 4, 4};
+  config.codec.num_codebooks = 4;
+  config.codec.codebook_size = 64;
+  config.text_encoder = {.vocab_size = 256,
+                         .d_model = 32,
+                         .d_kv = 8,
+                         .d_ff = 64,
+                         .num_layers = 3,
+                         .num_heads = 4};
+  return config;
+}
+
+json SmallJson() { return json::parse(FormatModelConfig(SmallConfig())); }
+
+std::string ParseError(const json& document) {
+  const auto config = ParseModelConfig(document.dump());
+  return config.ok() ? "" : std::string(config.status().message());
+}
+
+TEST(ModelConfigTest, FormattedConfigParsesToTheSameConfig) {
+  ModelConfig config = SmallConfig();
+  config.sampling.span_arrangement = SpanArrangement::kStride1;
+  config.sampling.schedule = MaskSchedule::kPaper;
+  config.sampling.span_score = SpanScore::kProd;
+  config.codec.pad_mode = PadMode::kConstant;
+  const std::string text = FormatModelConfig(config);
+  const auto parsed = ParseModelConfig(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(FormatModelConfig(*parsed), text);
+  EXPECT_EQ(parsed->sampling.schedule, MaskSchedule::kPaper);
+  EXPECT_EQ(parsed->codec.pad_mode, PadMode::kConstant);
+  EXPECT_EQ(parsed->description, config.description);
+}
+
+TEST(ModelConfigTest, DerivedSizes) {
+  const ModelConfig config = SmallConfig();
+  EXPECT_EQ(config.codec.hop_length(), 640);
+  EXPECT_EQ(config.codec.frame_rate_hz(), 50);
+  EXPECT_DOUBLE_EQ(config.window_seconds(), 198 / 50.0)
+      << "200 frames are 66 spans of 3";
+}
+
+TEST(ModelConfigTest, EveryMissingKeyIsNamed) {
+  const json document = SmallJson();
+  for (const char* part : {"lm", "codec", "text_encoder", "sampling"}) {
+    for (const auto& [key, value] : document[part].items()) {
+      json broken = document;
+      broken[part].erase(key);
+      EXPECT_THAT(ParseError(broken),
+                  HasSubstr(std::string(part) + "." + key + ": missing"));
+    }
+  }
+}
+
+TEST(ModelConfigTest, EveryWrongTypeIsNamed) {
+  const json document = SmallJson();
+  for (const char* part : {"lm", "codec", "text_encoder", "sampling"}) {
+    for (const auto& [key, value] : document[part].items()) {
+      json broken = document;
+      broken[part][key] = json::object();
+      EXPECT_THAT(ParseError(broken),
+                  HasSubstr(std::string(part) + "." + key + ": expected"));
+    }
+  }
+}
+
+TEST(ModelConfigTest, UnknownAndDoubleKeysAreErrors) {
+  json document = SmallJson();
+  document["codec"]["ratio"] = 1;
+  EXPECT_THAT(ParseError(document), HasSubstr("codec.ratio: unknown key"));
+  const auto twice = ParseModelConfig(R"({"name": "a", "name": "b"})");
+  EXPECT_THAT(std::string(twice.status().message()),
+              HasSubstr("\"name\" occurs twice"));
+}
+
+struct Contradiction {
+  const char* what;
+  void (*make)(ModelConfig&);
+  const char* error;
+};
+
+TEST(ModelConfigTest, SizesOutOfRangeOrInContradictionAreErrors) {
+  const Contradiction cases[] = {
+      {"odd width", [](ModelConfig& c) { c.lm.dim = 66 - 1; }, "lm.dim"},
+      {"heads", [](ModelConfig& c) { c.lm.num_heads = 5; }, "lm.num_heads"},
+      {"text width", [](ModelConfig& c) { c.lm.text_dim = 31; },
+       "text_encoder.d_model (32)"},
+      {"card", [](ModelConfig& c) { c.lm.card = 63; },
+       "codec.codebook_size (64)"},
+      {"codebooks", [](ModelConfig& c) { c.codec.num_codebooks = 3; },
+       "lm.num_codebooks"},
+      {"window", [](ModelConfig& c) { c.lm.window_frames = 2; }, "lm.span_len"},
+      {"steps", [](ModelConfig& c) { c.sampling.decoding_steps = {1}; },
+       "decoding_steps"},
+      {"nan", [](ModelConfig& c) { c.sampling.temperature = std::nan(""); },
+       "temperature"},
+      {"absurd",
+       [](ModelConfig& c) {
+         c.lm.dim = 1 << 16;
+         c.lm.num_layers = 1000;
+       },
+       "parameters"},
+      {"name", [](ModelConfig& c) { c.name = "../x"; },
+       "name: expected letters"},
+      {"no name", [](ModelConfig& c) { c.name = ""; }, "name: expected 1 to"},
+      {"ratios", [](ModelConfig& c) { c.codec.ratios = {}; }, "codec.ratios"},
+      {"trim", [](ModelConfig& c) { c.codec.trim_right_ratio = 0.5; },
+       "trim_right_ratio"},
+      {"buckets",
+       [](ModelConfig& c) {
+         c.text_encoder.relative_attention_num_buckets = 6;
+       },
+       "num_buckets"},
+  };
+  ASSERT_TRUE(CheckModelConfig(SmallConfig()).ok());
+  for (const Contradiction& test : cases) {
+    ModelConfig config = SmallConfig();
+    test.make(config);
+    EXPECT_THAT(std::string(CheckModelConfig(config).message()),
+                HasSubstr(test.error))
+        << test.what;
+  }
+}
+
+TEST(ModelConfigTest, DeepAndLargeTextsAreRefused) {
+  EXPECT_FALSE(ParseModelConfig(std::string(1 << 19, '[')).ok());
+  EXPECT_FALSE(ParseModelConfig(std::string(2 << 20, ' ')).ok());
+  EXPECT_FALSE(ParseModelConfig("").ok());
+  EXPECT_FALSE(ParseModelConfig("[]").ok());
+}
+
+// What breaks if this fails: a config.json from elsewhere crashes the server.
+// Whatever is accepted must survive being written and read again.
+TEST(ModelConfigTest, MutatedTextNeverCrashes) {
+  const char* count_text = std::getenv("MAGNET_MUTATIONS");
+  const int count = count_text != nullptr ? std::atoi(count_text) : 5000;
+  const std::string text = FormatModelConfig(SmallConfig());
+  std::mt19937 random(1);
+  int accepted = 0;
+  for (int i = 0; i < count; ++i) {
+    std::string mutated = text;
+    const int num_changes = 1 + random() % 4;
+    for (int j = 0; j < num_changes; ++j) {
+      const size_t at = random() % mutated.size();
+      switch (random() % 4) {
+        case 0:
+          mutated[at] = static_cast<char>(random());
+          break;
+        case 1:
+          mutated.erase(at, 1 + random() % 8);
+          break;
+        case 2:
+          mutated.insert(
+              at, mutated.substr(random() % mutated.size(), random() % 20));
+          break;
+        case 3:
+          mutated[at] = "0123456789-.e\"{}[]"[random() % 18];
+          break;
+      }
+      if (mutated.empty()) mutated = "{";
+    }
+    const auto config = ParseModelConfig(mutated);
+    if (!config.ok()) continue;
+    ++accepted;
+    EXPECT_TRUE(ParseModelConfig(FormatModelConfig(*config)).ok()) << mutated;
+  }
+  EXPECT_GT(accepted, 0) << "no mutation reached the checks behind the parser";
+}
+
+}  // namespace
+}  // namespace magnet
