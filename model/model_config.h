@@ -14,6 +14,13 @@
 
 namespace magnet {
 
+// What frames see in the stages after the first.
+enum class SubcodesAttention {
+  kWindow,  // |i - j| <= subcodes_context: the paper, and audiocraft with xformers
+  kCausal,  // j <= i: what audiocraft computes without xformers, whose `torch` back
+            // end takes any mask for a causal one; for models trained that way
+};
+
 // The masked transformer (audiocraft's MagnetLMModel).
 struct LmConfig {
   int dim = 0;               // model width D
@@ -25,7 +32,8 @@ struct LmConfig {
   int text_dim = 0;          // width of the text encoder's hidden states
   int window_frames = 0;     // frames of the longest sequence in one window (T)
   int span_len = 3;          // frames masked together
-  int subcodes_context = 5;  // stage > 0 attends where |i - j| <= this; < 0: everywhere
+  SubcodesAttention subcodes_attention = SubcodesAttention::kWindow;
+  int subcodes_context = 5;  // of kWindow; < 0: everywhere
   bool bias_attn = false;    // biases of the attention projections
   bool bias_ff = false;      // biases of the feed-forward
   bool bias_proj = false;    // biases of the K heads

@@ -27,6 +27,8 @@ struct Word {
 
 inline constexpr std::array<Word<PadMode>, 2> kPadModes = {
     {{"reflect", PadMode::kReflect}, {"constant", PadMode::kConstant}}};
+inline constexpr std::array<Word<SubcodesAttention>, 2> kSubcodesAttentions = {
+    {{"window", SubcodesAttention::kWindow}, {"causal", SubcodesAttention::kCausal}}};
 inline constexpr std::array<Word<SpanArrangement>, 2> kSpanArrangements = {
     {{"nonoverlap", SpanArrangement::kNonoverlap},
      {"stride1", SpanArrangement::kStride1}}};
@@ -49,6 +51,7 @@ void VisitFields(Visitor& v, LmConfig& c) {
   v.Int("text_dim", c.text_dim, 1, kMaxWidth);
   v.Int("window_frames", c.window_frames, 1, 1'000'000);
   v.Int("span_len", c.span_len, 1, 1'000);
+  v.Enum("subcodes_attention", c.subcodes_attention, kSubcodesAttentions);
   v.Int("subcodes_context", c.subcodes_context, -1, 1'000'000);
   v.Bool("bias_attn", c.bias_attn);
   v.Bool("bias_ff", c.bias_ff);

@@ -110,6 +110,9 @@ LmConfig ReadLmConfig(XpConfig& xp) {
   config.card = xp.Int(lm + "card");
   config.span_len = xp.Int("masking.span_len", xp.Int(lm + "span_len", 3));
   config.subcodes_context = std::max(xp.Int(lm + "subcodes_context", 5), -1);
+  if (xp.String("efficient_attention_backend", "xformers") == "torch") {
+    config.subcodes_attention = SubcodesAttention::kCausal;
+  }
   config.bias_attn = xp.Bool(lm + "bias_attn", true);
   config.bias_ff = xp.Bool(lm + "bias_ff", true);
   config.bias_proj = xp.Bool(lm + "bias_proj", true);

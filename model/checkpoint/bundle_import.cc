@@ -93,6 +93,8 @@ absl::StatusOr<Bundle> ImportParts(const ImportRequest& request) {
         window_frames));
   }
   lm->config.window_frames = static_cast<int>(std::lround(window_frames));
+  lm->config.subcodes_attention =
+      request.subcodes_attention.value_or(lm->config.subcodes_attention);
   Bundle bundle;
   bundle.config = {.name = request.name,
                    .version = request.version,

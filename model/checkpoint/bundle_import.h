@@ -2,6 +2,7 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_BUNDLE_IMPORT_H_
 #define MAGNET_MODEL_CHECKPOINT_BUNDLE_IMPORT_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,8 +22,9 @@ struct ImportRequest {
   std::string version;
   std::string description;
   std::string license;
-  int num_codebooks =
-      0;  // of the codec that are kept; 0: as many as the LM has
+  int num_codebooks = 0;  // of the codec that are kept; 0: as many as the LM has
+  // Instead of what the checkpoint's attention back end stands for.
+  std::optional<SubcodesAttention> subcodes_attention;
 };
 
 // Reads all parts and checks that they go together; errors name both sides.

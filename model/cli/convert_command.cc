@@ -18,6 +18,9 @@ namespace {
 const std::map<std::string, torch::Dtype> kDtypes = {
     {"float32", torch::kFloat}, {"float16", torch::kHalf}, {"bfloat16", torch::kBFloat16}};
 
+const std::map<std::string, SubcodesAttention> kSubcodesAttentions = {
+    {"window", SubcodesAttention::kWindow}, {"causal", SubcodesAttention::kCausal}};
+
 struct ConvertOptions {
   ImportRequest request;
   std::string output;
@@ -70,6 +73,11 @@ void AddConvertCommand(CLI::App& app, absl::Status& status) {
   command->add_option("--description", options->request.description, "One sentence for people");
   command->add_option("--codebooks", options->request.num_codebooks,
                       "Codebooks of the codec to keep (default: as many as the LM has)");
+  command
+      ->add_option("--subcodes-attention", options->request.subcodes_attention,
+                   "What frames see after the first stage (default: as the checkpoint's "
+                   "attention back end: window with xformers, causal with torch)")
+      ->transform(CLI::CheckedTransformer(kSubcodesAttentions, CLI::ignore_case));
   command->add_option("--dtype", options->dtype, "Type of the stored weights")
       ->check(CLI::IsMember(kDtypes))
       ->capture_default_str();

@@ -13,6 +13,11 @@ nn::LayerNorm MakeNorm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim
 // Modules that exist only to give parameters their names in the checkpoint.
 std::shared_ptr<nn::Module> Scope() { return std::make_shared<nn::Module>(); }
 
+bool IsWindowed(const LmConfig& config, int stage) {
+  return stage > 0 && config.subcodes_attention == SubcodesAttention::kWindow &&
+         config.subcodes_context >= 0;
+}
+
 // Frames within `context` of any of `frames` [M], inside [0, num_frames).
 torch::Tensor Dilate(const torch::Tensor& frames, int context, int64_t num_frames) {
   torch::Tensor wanted = torch::zeros({num_frames}, torch::kBool);
@@ -47,9 +52,12 @@ torch::Tensor SinusoidalPositions(int num_frames, int dim) {
   return torch::cat({phase.cos(), phase.sin()}, /*dim=*/1);
 }
 
-torch::Tensor WindowMask(const torch::Tensor& query_frames, const torch::Tensor& key_frames,
-                         int context) {
-  return (query_frames.unsqueeze(1) - key_frames.unsqueeze(0)).abs() <= context;
+torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tensor& query_frames,
+                            const torch::Tensor& key_frames) {
+  if (stage == 0) return {};
+  const torch::Tensor ahead = key_frames.unsqueeze(0) - query_frames.unsqueeze(1);
+  if (config.subcodes_attention == SubcodesAttention::kCausal) return ahead <= 0;
+  return IsWindowed(config, stage) ? ahead.abs() <= config.subcodes_context : torch::Tensor();
 }
 
 TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) {
@@ -125,7 +133,7 @@ torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes) {
 std::vector<torch::Tensor> MagnetTransformerImpl::FramesPerLayer(const PassInput& input) const {
   std::vector<torch::Tensor> frames(config_.num_layers);
   frames.back() = input.frames;
-  if (!IsWindowed(input.stage)) return frames;
+  if (!IsWindowed(config_, input.stage)) return frames;
   const int64_t num_frames = input.codes.size(1);
   for (int i = config_.num_layers - 2; i >= 0; --i) {
     frames[i] = Dilate(frames[i + 1], config_.subcodes_context, num_frames);
@@ -155,9 +163,7 @@ PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
     const torch::Tensor queries = all ? present : wanted[i];
-    const torch::Tensor mask = IsWindowed(input.stage)
-                                   ? WindowMask(queries, present, config_.subcodes_context)
-                                   : torch::Tensor();
+    const torch::Tensor mask = AttentionMask(config_, input.stage, queries, present);
     x = layer.SelfAttend(x, all ? torch::Tensor() : RowsOf(queries, present), mask);
     present = queries;
     // The branches differ from the first cross-attention on.
@@ -181,15 +187,12 @@ torch::Tensor MagnetTransformerImpl::forward(const torch::Tensor& codes,
       ProjectText(text_states) * text_mask.unsqueeze(-1).to(text_states.dtype());
   // A null condition attends to its zero vectors, whose number does not matter.
   const torch::Tensor attends = text_mask.unsqueeze(1).logical_or(is_null).unsqueeze(1);
-  torch::Tensor window;
-  if (IsWindowed(stage)) {
-    const torch::Tensor frames = torch::arange(codes.size(2), codes.device());
-    window = WindowMask(frames, frames, config_.subcodes_context);
-  }
+  const torch::Tensor frames = torch::arange(codes.size(2), codes.device());
+  const torch::Tensor mask = AttentionMask(config_, stage, frames, frames);
   torch::Tensor x = Embed(codes);
   for (const auto& module : *layers_) {
     TransformerLayerImpl& layer = *module->as<TransformerLayer>();
-    x = layer.SelfAttend(x, /*query_rows=*/{}, window);
+    x = layer.SelfAttend(x, /*query_rows=*/{}, mask);
     x = x + layer.CrossAttend(x, layer.cross_attention->Project(conditions), attends);
     x = layer.FeedForward(x);
   }

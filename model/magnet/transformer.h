@@ -6,7 +6,7 @@
 //                       x += linear2(gelu(linear1(norm2(x)))) }
 //     -> out_norm -> linears[stage]                                  [T, card]
 //
-// Stage 0 attends everywhere; stage k > 0 where |i - j| <= subcodes_context.
+// Stage 0 attends everywhere; stage k > 0 as SubcodesAttention says.
 // Parameters carry audiocraft's names (MagnetLMModel).
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
@@ -94,7 +94,6 @@ class MagnetTransformerImpl : public torch::nn::Module {
   std::vector<torch::Tensor> FramesPerLayer(const PassInput& input) const;
   void AddCrossAttention(TransformerLayerImpl& layer, int index, const PassInput& input,
                          torch::Tensor& x);
-  bool IsWindowed(int stage) const { return stage > 0 && config_.subcodes_context >= 0; }
 
   const LmConfig config_;
   torch::nn::ModuleList emb_;      // K of TokenEmbedding [card + 1, D]
@@ -109,9 +108,10 @@ TORCH_MODULE(MagnetTransformer);
 // then sines, of position / 10000^(i / (dim/2 - 1)).
 torch::Tensor SinusoidalPositions(int num_frames, int dim);
 
-// [M, N] bool: whether frame query_frames[m] attends to key_frames[n].
-torch::Tensor WindowMask(const torch::Tensor& query_frames, const torch::Tensor& key_frames,
-                         int context);
+// [M, N] bool: whether frame query_frames[m] attends to key_frames[n] in
+// `stage`. Undefined where every frame attends to every other.
+torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tensor& query_frames,
+                            const torch::Tensor& key_frames);
 
 }  // namespace magnet
 

@@ -4,19 +4,24 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "model/condition_builder.h"
+#include "model/magnet/sampler.h"
 #include "model/magnet/transformer.h"
 #include "tests/testing/reference_fixture.h"
 
 namespace magnet {
 namespace {
 
-class GeneratorParity : public ::testing::TestWithParam<const char*> {
+using ParityCase = std::tuple<const char*, SubcodesAttention>;
+
+class GeneratorParity : public ::testing::TestWithParam<ParityCase> {
  protected:
-  GeneratorParity() : fixture_(GetParam()) {}
+  GeneratorParity() : fixture_(std::get<0>(GetParam()), std::get<1>(GetParam())) {}
 
   std::unique_ptr<Generator> Open() {
-    const std::string folder = ::testing::TempDir() + "/parity_" + GetParam();
+    const std::string folder = ::testing::TempDir() + "/parity_" + std::get<0>(GetParam());
     fixture_.WriteBundleTo(folder);
     auto generator = OpenGenerator(folder, {});
     EXPECT_TRUE(generator.ok()) << generator.status();
@@ -27,7 +32,10 @@ class GeneratorParity : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Models, GeneratorParity,
-                         ::testing::Values("magnet-tiny", "magnet-tiny-biased"));
+                         ::testing::Combine(::testing::Values("magnet-tiny",
+                                                              "magnet-tiny-biased"),
+                                            ::testing::Values(SubcodesAttention::kWindow,
+                                                              SubcodesAttention::kCausal)));
 
 std::vector<float> Finish(Generator& generator, Generation& generation) {
   std::vector<float> samples;
@@ -81,6 +89,8 @@ TEST_P(GeneratorParity, ConditionsAndLogitsOfEveryStageEqual) {
     const std::string key = "lm.stage" + std::to_string(stage);
     const torch::Tensor codes = fixture_.tensor(key + ".input")[0];
     for (int prompt : {0, 1}) {
+      // The second prompt's windowed logits were not computed.
+      if (prompt > 0 && stage > 0 && std::get<1>(GetParam()) == SubcodesAttention::kWindow) break;
       const torch::Tensor condition =
           fixture_.tensor("t5." + std::to_string(prompt) + ".condition");
       const ConditionKv kv = transformer->PrepareCondition(condition, {});

@@ -21,12 +21,17 @@ namespace magnet {
 
 class ReferenceFixture {
  public:
-  explicit ReferenceFixture(const std::string& name)
-      : folder_(TestdataPath(name)),
+  // kCausal: expected.safetensors, which was computed so. kWindow: the later
+  // stages' results of windowed.safetensors instead of them.
+  explicit ReferenceFixture(const std::string& name,
+                            SubcodesAttention attention = SubcodesAttention::kCausal)
+      : attention_(attention),
+        folder_(TestdataPath(name)),
         expected_(nlohmann::json::parse(ReadTestdata(name + "/expected.json"))) {
     auto file = ReadSafetensors(folder_ + "/expected.safetensors");
     EXPECT_TRUE(file.ok()) << file.status();
     if (file.ok()) tensors_ = std::move(file->tensors);
+    if (attention == SubcodesAttention::kWindow) UseWindowedResults();
   }
 
   const std::string& folder() const { return folder_; }
@@ -41,6 +46,7 @@ class ReferenceFixture {
     request.t5 = folder_ + "/t5";
     request.name = "fixture";
     request.license = "MIT";
+    request.subcodes_attention = attention_;
     auto bundle = ImportBundle(request);
     EXPECT_TRUE(bundle.ok()) << bundle.status();
     return *std::move(bundle);
@@ -84,6 +90,17 @@ class ReferenceFixture {
   }
 
  private:
+  void UseWindowedResults() {
+    const auto file = ReadSafetensors(folder_ + "/windowed.safetensors");
+    ASSERT_TRUE(file.ok()) << file.status();
+    for (const auto& [name, tensor] : file->tensors) tensors_[name] = tensor;
+    // Waves of the causal runs' tokens.
+    std::erase_if(tensors_, [](const auto& entry) {
+      return entry.first.starts_with("generate.") && entry.first.ends_with(".wave");
+    });
+  }
+
+  SubcodesAttention attention_;
   std::string folder_;
   nlohmann::json expected_;
   TensorMap tensors_;

@@ -13,6 +13,8 @@ namespace {
 constexpr int kFrames = 40, kTextLength = 7, kCard = 11, kCodebooks = 3;
 constexpr double kTolerance = 2e-5;
 
+constexpr int kCausal = -2;  // instead of a window's context
+
 LmConfig SmallLm(bool biases, int context) {
   LmConfig config;
   config.dim = 24;
@@ -24,6 +26,7 @@ LmConfig SmallLm(bool biases, int context) {
   config.text_dim = 10;
   config.window_frames = kFrames;
   config.subcodes_context = context;
+  if (context == kCausal) config.subcodes_attention = SubcodesAttention::kCausal;
   config.bias_attn = config.bias_ff = config.bias_proj = biases;
   return config;
 }
@@ -74,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TransformerPass,
                          ::testing::Values(PassCase{false, 3, 0}, PassCase{false, 3, 1},
                                            PassCase{false, 3, 2}, PassCase{true, 5, 0},
                                            PassCase{true, 5, 2}, PassCase{false, -1, 1},
-                                           PassCase{false, 0, 1}));
+                                           PassCase{false, 0, 1}, PassCase{false, kCausal, 1},
+                                           PassCase{true, kCausal, 2}));
 
 TEST_P(TransformerPass, WantedFramesAloneEqualThoseOfAllFrames) {
   const ConditionKv kv = Kv(text_);

@@ -1,0 +1,35 @@
+// magnet-server: serves text-to-music models over gRPC. See --help.
+#include <cstdlib>
+
+#include "model/generator.h"
+#include "server/server.h"
+#include "server/server_program.h"
+
+namespace magnet {
+namespace {
+
+Precision ParsePrecision(const std::string& name) {
+  if (name == "bfloat16") return Precision::kBFloat16;
+  if (name == "float16") return Precision::kFloat16;
+  return Precision::kFloat32;
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> OpenModel(const std::string& folder,
+                                                     const ServerConfig& config) {
+  GeneratorOptions options;
+  options.precision = ParsePrecision(config.precision);
+  options.num_threads = config.threads;
+  options.prompt_cache_entries = config.prompt_cache;
+  options.limits = GenerationLimitsOf(config);
+  return OpenGenerator(folder, options);
+}
+
+}  // namespace
+}  // namespace magnet
+
+int main(int argc, char** argv) {
+  // Threads that spin for work slow down every other program of the machine; the
+  // tensor library reads this when its first thread starts.
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
+  return magnet::RunServerProgram({argv + 1, argv + argc}, magnet::OpenModel);
+}

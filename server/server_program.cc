@@ -1,0 +1,119 @@
+#include "server/server_program.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace magnet {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+sigset_t HandledSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  return signals;
+}
+
+// Waits for signals on a thread of its own. The second request to end does not
+// wait for anyone.
+class SignalThread {
+ public:
+  SignalThread() : signals_(HandledSignals()) {
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+
+  // `reload` is called on SIGHUP, `end` is notified by SIGTERM or SIGINT.
+  void Start(std::function<void()> reload, absl::Notification& end) {
+    std::thread([signals = signals_, reload = std::move(reload), &end] {
+      for (;;) {
+        int signal = 0;
+        if (sigwait(&signals, &signal) != 0) continue;
+        if (signal == SIGHUP) {
+          reload();
+        } else if (end.HasBeenNotified()) {
+          std::_Exit(kFailed);
+        } else {
+          end.Notify();
+        }
+      }
+    }).detach();
+  }
+
+ private:
+  sigset_t signals_;
+};
+
+int Fail(int code, const absl::Status& status) {
+  std::cerr << "magnet-server: " << status.message() << std::endl;
+  return code;
+}
+
+absl::Status LoadModels(const ServerConfig& config, const ModelOpener& open_model,
+                        const absl::Notification& end, Server& server) {
+  for (const std::string& folder : config.models) {
+    if (end.HasBeenNotified()) return absl::OkStatus();
+    auto model = open_model(folder, config);
+    if (!model.ok()) return model.status();
+    if (absl::Status status = server.AddModel(*std::move(model)); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+int Run(const ServerConfig& config, const ModelOpener& open_model, SignalThread& signals) {
+  auto server = Server::Listen(config, std::clog, Clock::Real());
+  if (!server.ok()) return Fail(kFailed, server.status());
+  // Both outlive this function: the signal thread uses them to the end.
+  static absl::Notification& end = *new absl::Notification;
+  static std::atomic<Server*> current;
+  current = server->get();
+  signals.Start(
+      [] {
+        if (Server* running = current) running->Reload();
+      },
+      end);
+  if (absl::Status status = LoadModels(config, open_model, end, **server); !status.ok()) {
+    current = nullptr;
+    return Fail(kFailed, status);
+  }
+  (*server)->Serve();
+  end.WaitForNotification();
+  current = nullptr;
+  (*server)->Drain();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int RunServerProgram(const std::vector<std::string>& arguments, const ModelOpener& open_model) {
+  auto command = ParseServerCommand(arguments);
+  if (!command.ok()) return Fail(kWrongUsage, command.status());
+  if (command->action == ServerAction::kHelp) {
+    std::cout << ServerHelp();
+    return EXIT_SUCCESS;
+  }
+  if (command->action == ServerAction::kVersion) {
+    std::cout << "magnet-server " << kVersion << '\n';
+    return EXIT_SUCCESS;
+  }
+  if (absl::Status status = CheckServerConfig(command->config); !status.ok()) {
+    return Fail(kWrongUsage, status);
+  }
+  if (command->action == ServerAction::kCheckConfig) {
+    std::cout << "configuration is right\n";
+    return EXIT_SUCCESS;
+  }
+  SignalThread signals;
+  return Run(command->config, open_model, signals);
+}
+
+}  // namespace magnet

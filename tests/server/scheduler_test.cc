@@ -1,0 +1,364 @@
+#include "server/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <limits>
+#include <optional>
+
+#include "absl/time/clock.h"
+#include "server/status_conversion.h"
+#include "tests/testing/fake_generator.h"
+
+namespace magnet {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr absl::Duration kHangs = absl::Seconds(30);
+constexpr int kStepsPerWindow = 5;  // of the fake's defaults
+
+class RecordingListener : public JobListener {
+ public:
+  void OnStarted(const JobStarted& started) override {
+    absl::MutexLock lock(&mutex_);
+    started_ = true;
+  }
+  void OnProgress(const GenerationProgress&, double) override {
+    absl::MutexLock lock(&mutex_);
+    ++progress_calls_;
+  }
+  absl::Status OnAudio(std::vector<float> samples) override {
+    absl::MutexLock lock(&mutex_);
+    samples_.insert(samples_.end(), samples.begin(), samples.end());
+    if (static_cast<int64_t>(samples_.size()) >= room_) has_room_ = false;
+    return absl::OkStatus();
+  }
+  void OnFinished(const JobReport& report) override {
+    absl::MutexLock lock(&mutex_);
+    ++finished_calls_;
+    report_ = report;
+  }
+  bool HasRoom() const override { return has_room_; }
+
+  // Room for so many samples, then none until GiveRoom.
+  void LimitRoom(int64_t samples) { room_ = samples; }
+  void GiveRoom() {
+    room_ = std::numeric_limits<int64_t>::max();
+    has_room_ = true;
+  }
+
+  JobReport Await() {
+    absl::MutexLock lock(&mutex_);
+    const auto done = [this] { return finished_calls_ > 0; };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&done), kHangs)) << "the job never ended";
+    EXPECT_EQ(finished_calls_, 1) << "the end was reported more than once";
+    return report_;
+  }
+  bool started() {
+    absl::MutexLock lock(&mutex_);
+    return started_;
+  }
+  std::vector<float> samples() {
+    absl::MutexLock lock(&mutex_);
+    return samples_;
+  }
+  int progress_calls() {
+    absl::MutexLock lock(&mutex_);
+    return progress_calls_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  bool started_ = false;
+  int progress_calls_ = 0;
+  int finished_calls_ = 0;
+  JobReport report_;
+  std::vector<float> samples_;
+  std::atomic<int64_t> room_ = std::numeric_limits<int64_t>::max();
+  std::atomic<bool> has_room_ = true;
+};
+
+struct Submitted {
+  JobId id = 0;
+  std::shared_ptr<RecordingListener> listener;
+};
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Start(SchedulerOptions options) {
+    scheduler_.emplace(options, Clock::Real(), metrics_);
+    scheduler_->SetReadiness(Readiness::kServing);
+  }
+
+  JobRequest Request(uint64_t seed, double seconds) {
+    JobRequest request;
+    request.generator = generator_.get();
+    request.spec.seed = seed;
+    request.spec.duration_seconds = seconds;
+    request.spec.sampling = generator_->config().sampling;
+    request.arrival = absl::Now();
+    request.chunk_frames = 25;
+    return request;
+  }
+
+  Submitted Submit(JobRequest request) {
+    auto listener = std::make_shared<RecordingListener>();
+    auto id = scheduler_->Submit(std::move(request), listener);
+    EXPECT_TRUE(id.ok()) << id.status();
+    return {id.ok() ? *id : 0, listener};
+  }
+
+  std::shared_ptr<testing::FakeControl> control_ = std::make_shared<testing::FakeControl>();
+  std::unique_ptr<Generator> generator_ = testing::MakeFakeGenerator("fake", control_);
+  Metrics metrics_;
+  std::optional<Scheduler> scheduler_;
+};
+
+TEST_F(SchedulerTest, DeliversAllSamplesInOrder) {
+  Start({});
+  Submitted job = Submit(Request(/*seed=*/7, /*seconds=*/3));
+  const JobReport report = job.listener->Await();
+  EXPECT_TRUE(report.status.ok()) << report.status;
+  EXPECT_EQ(report.passes, 2 * 2 * kStepsPerWindow);
+  EXPECT_EQ(job.listener->progress_calls(), 2 * kStepsPerWindow);
+  const std::vector<float> samples = job.listener->samples();
+  ASSERT_THAT(samples, SizeIs(3 * 16000));
+  for (size_t i = 0; i < samples.size(); ++i) {
+    ASSERT_EQ(samples[i], testing::FakeSample(7, static_cast<int64_t>(i))) << "at sample " << i;
+  }
+}
+
+// On a CPU one request is worked on at a time, in order of arrival.
+TEST_F(SchedulerTest, WithoutRowBudgetStepsAreOfOneJobEach) {
+  control_->CloseGate();
+  Start({});
+  std::vector<Submitted> jobs = {Submit(Request(1, 1)), Submit(Request(2, 1))};
+  control_->OpenGate();
+  for (auto& job : jobs) job.listener->Await();
+  std::vector<std::vector<uint64_t>> expected(5, {1});
+  expected.insert(expected.end(), 5, {2});
+  EXPECT_EQ(control_->batches(), expected);
+}
+
+// A short clip behind a long one waits for one window, not for all of them.
+TEST_F(SchedulerTest, LongClipGivesUpItsTurnAfterEachWindow) {
+  control_->CloseGate();
+  Start({});
+  std::vector<Submitted> jobs = {Submit(Request(1, 6)), Submit(Request(2, 2))};
+  control_->OpenGate();
+  for (auto& job : jobs) job.listener->Await();
+  std::vector<uint64_t> order;
+  for (const auto& batch : control_->batches()) {
+    if (order.empty() || order.back() != batch.front()) order.push_back(batch.front());
+  }
+  EXPECT_THAT(order, ElementsAre(1, 2, 1));
+  EXPECT_EQ(control_->step_calls(), 4 * kStepsPerWindow);
+}
+
+TEST_F(SchedulerTest, PriorityGoesBeforeArrival) {
+  control_->CloseGate();
+  Start({});
+  Submitted first = Submit(Request(1, 1));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  JobRequest low = Request(2, 1), high = Request(3, 1);
+  low.priority = JobPriority::kLow;
+  high.priority = JobPriority::kHigh;
+  std::vector<Submitted> jobs = {Submit(low), Submit(Request(4, 1)), Submit(high)};
+  control_->OpenGate();
+  for (auto& job : jobs) job.listener->Await();
+  std::vector<uint64_t> order;
+  for (const auto& batch : control_->batches()) {
+    if (order.empty() || order.back() != batch.front()) order.push_back(batch.front());
+  }
+  EXPECT_THAT(order, ElementsAre(1, 3, 1, 4, 2));
+}
+
+// The budget of rows bounds a batch; the rest waits its turn and joins at a step.
+TEST_F(SchedulerTest, BatchesFillTheRowBudget) {
+  control_->CloseGate();
+  Start({.max_batch_rows = 400});  // two windows of 100 frames, guided
+  std::vector<Submitted> jobs;
+  for (uint64_t seed : {1, 2, 3}) jobs.push_back(Submit(Request(seed, 2)));
+  control_->OpenGate();
+  for (auto& job : jobs) EXPECT_TRUE(job.listener->Await().status.ok());
+  for (const auto& batch : control_->batches()) EXPECT_LE(batch.size(), 2u);
+  EXPECT_THAT(control_->batches(), Contains(ElementsAre(1, 2)));
+  EXPECT_THAT(control_->batches(), Contains(Contains(3)));
+}
+
+TEST_F(SchedulerTest, CancelWhileQueuedFreesThePlaceAtOnce) {
+  control_->CloseGate();
+  Start({.admission = {.max_running = 16, .max_waiting = 1}});
+  Submitted running = Submit(Request(1, 1));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  Submitted queued = Submit(Request(2, 1));
+  const auto refused = scheduler_->Submit(Request(3, 1), std::make_shared<RecordingListener>());
+  EXPECT_EQ(ErrorReason(refused.status()), "QUEUE_FULL");
+  EXPECT_TRUE(RetryDelay(refused.status()).has_value());
+  scheduler_->Cancel(queued.id, absl::CancelledError("test"));
+  EXPECT_EQ(queued.listener->Await().phase, JobPhase::kQueued);
+  EXPECT_EQ(control_->step_calls(), 1) << "the model is still in its first step";
+  Submitted next = Submit(Request(4, 1));
+  control_->OpenGate();
+  EXPECT_TRUE(next.listener->Await().status.ok());
+  EXPECT_TRUE(running.listener->Await().status.ok());
+  EXPECT_EQ(control_->created(), 2) << "a cancelled request in the queue must cost nothing";
+}
+
+TEST_F(SchedulerTest, CancelWhileRunningEndsWithinOneStep) {
+  control_->CloseGate();
+  Start({});
+  Submitted job = Submit(Request(1, 1));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  scheduler_->Cancel(job.id, absl::CancelledError("test"));
+  control_->Permit(1);
+  EXPECT_EQ(job.listener->Await().phase, JobPhase::kRunning);
+  EXPECT_EQ(control_->step_calls(), 1) << "no step may follow the one that was under way";
+  EXPECT_EQ(control_->destroyed(), 1);
+}
+
+TEST_F(SchedulerTest, CancelWhileStreamingEndsWithinOneStep) {
+  control_->CloseGate();
+  Start({});
+  Submitted job = Submit(Request(1, 6));
+  control_->Permit(kStepsPerWindow);
+  ASSERT_TRUE(control_->AwaitStepCalls(kStepsPerWindow + 1));
+  scheduler_->Cancel(job.id, absl::CancelledError("test"));
+  control_->Permit(1);
+  EXPECT_EQ(job.listener->Await().phase, JobPhase::kStreaming);
+  EXPECT_EQ(control_->step_calls(), kStepsPerWindow + 1);
+  EXPECT_THAT(job.listener->samples(), SizeIs(2 * 16000));
+}
+
+// A slow reader's clip waits; the clip of another goes on; nothing is lost.
+TEST_F(SchedulerTest, ListenerWithoutRoomPausesOnlyItsOwnJob) {
+  Start({});
+  auto slow = std::make_shared<RecordingListener>();
+  slow->LimitRoom(8000);  // half a second: one chunk of 25 frames
+  ASSERT_TRUE(scheduler_->Submit(Request(1, 6), slow).ok());
+  ASSERT_TRUE(control_->AwaitDecodeCalls(1));
+  Submitted other = Submit(Request(2, 6));
+  EXPECT_TRUE(other.listener->Await().status.ok());
+  EXPECT_THAT(slow->samples(), SizeIs(8000)) << "audio piled up for a reader without room";
+  slow->GiveRoom();
+  scheduler_->Resume();
+  EXPECT_TRUE(slow->Await().status.ok());
+  EXPECT_THAT(slow->samples(), SizeIs(6 * 16000));
+}
+
+// A pass that fails ends the requests of that pass, and the server lives on.
+TEST_F(SchedulerTest, ThrowingPassOnCall11FailsOnlyItsRequests) {
+  control_->CloseGate();
+  control_->ThrowOnStepCall(11);
+  Start({});
+  std::vector<Submitted> jobs;
+  for (uint64_t seed = 1; seed <= 4; ++seed) jobs.push_back(Submit(Request(seed, 2)));
+  control_->OpenGate();
+  EXPECT_TRUE(jobs[0].listener->Await().status.ok());
+  EXPECT_TRUE(jobs[1].listener->Await().status.ok());
+  const absl::Status failed = jobs[2].listener->Await().status;
+  EXPECT_EQ(failed.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(failed.message()), HasSubstr("told to throw"));
+  EXPECT_TRUE(jobs[3].listener->Await().status.ok());
+  EXPECT_EQ(control_->created(), control_->destroyed());
+}
+
+TEST_F(SchedulerTest, BadLogitsFailOnlyTheirOwnRequestOfABatch) {
+  control_->FailSeed(2, absl::InternalError("logits are not finite"));
+  Start({.max_batch_rows = 10000});
+  std::vector<Submitted> jobs;
+  for (uint64_t seed = 1; seed <= 3; ++seed) jobs.push_back(Submit(Request(seed, 2)));
+  EXPECT_TRUE(jobs[0].listener->Await().status.ok());
+  EXPECT_EQ(jobs[1].listener->Await().status.code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(jobs[2].listener->Await().status.ok());
+}
+
+TEST_F(SchedulerTest, OutOfMemoryHalvesTheBatchAndGoesOn) {
+  control_->CloseGate();
+  control_->SetMemoryLimit(1);
+  Start({.max_batch_rows = 10000});
+  Submitted first = Submit(Request(1, 2));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  std::vector<Submitted> jobs;
+  for (uint64_t seed = 2; seed <= 4; ++seed) jobs.push_back(Submit(Request(seed, 2)));
+  control_->OpenGate();
+  EXPECT_TRUE(first.listener->Await().status.ok());
+  for (auto& job : jobs) EXPECT_TRUE(job.listener->Await().status.ok());
+  const auto batches = control_->batches();
+  EXPECT_THAT(batches[1], ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(batches[2], ElementsAre(1, 2));
+  EXPECT_THAT(batches[3], ElementsAre(1));
+  EXPECT_THAT(batches[4], ElementsAre(2));
+  EXPECT_THAT(batches[5], ElementsAre(3, 4));
+}
+
+TEST_F(SchedulerTest, OutOfMemoryAloneEndsTheRequest) {
+  control_->FailSeed(1, absl::ResourceExhaustedError("out of memory"));
+  Start({});
+  Submitted job = Submit(Request(1, 2));
+  EXPECT_EQ(job.listener->Await().status.code(), absl::StatusCode::kResourceExhausted);
+  Submitted next = Submit(Request(2, 2));
+  EXPECT_TRUE(next.listener->Await().status.ok());
+}
+
+TEST_F(SchedulerTest, LimitsOfAKeyHoldBackOnlyItsOwnRequests) {
+  control_->CloseGate();
+  Start({.max_batch_rows = 10000});
+  const ClientLimits limits{.name = "studio", .max_running = 1, .max_waiting = 1};
+  const auto of_studio = [&](uint64_t seed) {
+    JobRequest request = Request(seed, 2);
+    request.client = limits;
+    return request;
+  };
+  Submitted first = Submit(of_studio(1));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  Submitted second = Submit(of_studio(2));
+  const auto third = scheduler_->Submit(of_studio(3), std::make_shared<RecordingListener>());
+  EXPECT_EQ(ErrorReason(third.status()), "KEY_QUEUE_FULL");
+  Submitted other = Submit(Request(4, 2));
+  control_->Permit(1);
+  ASSERT_TRUE(control_->AwaitStepCalls(2));
+  EXPECT_THAT(control_->batches()[1], ElementsAre(1, 4));
+  EXPECT_FALSE(second.listener->started());
+  control_->OpenGate();
+  for (Submitted* job : {&first, &second, &other}) EXPECT_TRUE(job->listener->Await().status.ok());
+}
+
+TEST_F(SchedulerTest, LoadingAndDrainingRefuseAndDrainingFinishesWhatIsThere) {
+  control_->CloseGate();
+  Start({});
+  Submitted job = Submit(Request(1, 2));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  for (auto [state, reason] :
+       {std::pair{Readiness::kLoading, "LOADING"}, {Readiness::kDraining, "DRAINING"}}) {
+    scheduler_->SetReadiness(state);
+    const auto refused = scheduler_->Submit(Request(2, 2), std::make_shared<RecordingListener>());
+    EXPECT_EQ(ErrorReason(refused.status()), reason);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_FALSE(scheduler_->WaitUntilIdle(absl::ZeroDuration()));
+  control_->OpenGate();
+  EXPECT_TRUE(scheduler_->WaitUntilIdle(kHangs));
+  EXPECT_TRUE(job.listener->Await().status.ok());
+}
+
+TEST_F(SchedulerTest, DestructionEndsEveryJob) {
+  control_->CloseGate();
+  Start({});
+  Submitted running = Submit(Request(1, 2));
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+  Submitted queued = Submit(Request(2, 2));
+  control_->OpenGate();
+  scheduler_.reset();
+  EXPECT_EQ(queued.listener->Await().status.code(), absl::StatusCode::kUnavailable);
+  running.listener->Await();
+  EXPECT_EQ(control_->created(), control_->destroyed());
+}
+
+}  // namespace
+}  // namespace magnet
