@@ -83,9 +83,9 @@ absl::Status ReadGivenAudio(const GenerationOptions& options, GenerationSpec& sp
   }
   auto audio = ReadAudioFile(path);
   if (!audio.ok()) return audio.status();
+  if (!options.seconds && options.continue_from.empty()) spec.duration_seconds = audio->seconds();
   spec.given_audio.samples = std::move(audio->samples);
   spec.given_audio.sample_rate_hz = audio->sample_rate_hz;
-  if (!options.seconds && options.continue_from.empty()) spec.duration_seconds = audio->seconds();
   for (const std::string& text : options.regenerate) {
     const auto range = ReadRange(text);
     if (!range.ok()) return range.status();

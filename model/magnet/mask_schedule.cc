@@ -7,12 +7,12 @@
 namespace magnet {
 namespace {
 
-// torch.linspace(0, 1, n)[i]: counted from the nearer end.
+// torch.linspace(0, 1, n)[i]: counted from the nearer end, with one rounding.
 float Linspace01(int i, int n) {
   if (n == 1) return 0.0f;
   const float stride = 1.0f / static_cast<float>(n - 1);
   if (i < n / 2) return stride * static_cast<float>(i);
-  return 1.0f - stride * static_cast<float>(n - 1 - i);
+  return std::fma(-stride, static_cast<float>(n - 1 - i), 1.0f);
 }
 
 }  // namespace
@@ -21,7 +21,8 @@ float MaskRate(MaskSchedule schedule, int step, int num_steps) {
   const float time = schedule == MaskSchedule::kLinspace
                          ? Linspace01(step, num_steps)
                          : static_cast<float>(step) / static_cast<float>(num_steps);
-  return std::cos(time * std::numbers::pi_v<float> * 0.5f);
+  // torch's float32 cosine is rounded correctly, which the C library's is not.
+  return static_cast<float>(std::cos(double{time * std::numbers::pi_v<float> * 0.5f}));
 }
 
 double GuidanceCoefficient(float rate, const SamplingSpec& sampling) {

@@ -20,7 +20,7 @@ struct Outcome {
   std::string output;  // stdout and stderr
 };
 
-Outcome Run(const std::string& arguments) {
+Outcome RunProgram(const std::string& arguments) {
   const std::string line = std::string(MAGNET_MODEL_PROGRAM) + " " + arguments + " 2>&1";
   FILE* pipe = popen(line.c_str(), "r");
   Outcome outcome;
@@ -43,7 +43,7 @@ class MagnetModel : public ::testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     const std::string source = TestdataPath("magnet-tiny");
-    const Outcome outcome = Run("convert --lm " + source + " --t5 " + source +
+    const Outcome outcome = RunProgram("convert --lm " + source + " --t5 " + source +
                                 "/t5 --license MIT --dtype float32 --out " + Path("bundle"));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   }
@@ -66,7 +66,7 @@ TEST_F(MagnetModel, ConvertedAndRunGreedilyGivesTheReferencesTokens) {
     for (const int s : spec.sampling.decoding_steps) steps += "," + std::to_string(s);
     const std::string codes = Path("codes.safetensors");
     const Outcome outcome =
-        Run("generate -m " + Path("bundle") + " --greedy --seconds 4 -o " + Path("o.wav") +
+        RunProgram("generate -m " + Path("bundle") + " --greedy --seconds 4 -o " + Path("o.wav") +
             " --prompt " + Quoted(spec.sections[0].prompts[0].text) + " --steps " +
             steps.substr(1) + " --guidance " + std::to_string(spec.sampling.guidance_max) + "," +
             std::to_string(spec.sampling.guidance_min) + " --span-arrangement " +
@@ -87,9 +87,9 @@ TEST_F(MagnetModel, ConvertedAndRunGreedilyGivesTheReferencesTokens) {
 TEST_F(MagnetModel, ASeedGivesTheSameFile) {
   const std::string common =
       "generate -q -m " + Path("bundle") + " -p drums --seconds 1 --steps 2,2,2,2 ";
-  ASSERT_EQ(Run(common + "--seed 5 -o " + Path("a.wav")).exit_code, 0);
-  ASSERT_EQ(Run(common + "--seed 5 -o " + Path("b.wav")).exit_code, 0);
-  ASSERT_EQ(Run(common + "--seed 6 -o " + Path("c.wav")).exit_code, 0);
+  ASSERT_EQ(RunProgram(common + "--seed 5 -o " + Path("a.wav")).exit_code, 0);
+  ASSERT_EQ(RunProgram(common + "--seed 5 -o " + Path("b.wav")).exit_code, 0);
+  ASSERT_EQ(RunProgram(common + "--seed 6 -o " + Path("c.wav")).exit_code, 0);
   const auto read = [&](const char* name) { return ReadAudioFile(Path(name))->samples; };
   EXPECT_EQ(read("a.wav"), read("b.wav"));
   EXPECT_NE(read("a.wav"), read("c.wav"));
@@ -97,32 +97,32 @@ TEST_F(MagnetModel, ASeedGivesTheSameFile) {
 
 TEST_F(MagnetModel, EncodesAndDecodesAudio) {
   const std::string common = " -m " + Path("bundle") + " ";
-  ASSERT_EQ(Run("generate -q --seconds 1 --steps 1,1,1,1 -p x -o " + Path("in.flac") + common)
+  ASSERT_EQ(RunProgram("generate -q --seconds 1 --steps 1,1,1,1 -p x -o " + Path("in.flac") + common)
                 .exit_code,
             0);
-  Outcome outcome = Run("encode" + common + Path("in.flac") + " --save-codes " + Path("e.st"));
+  Outcome outcome = RunProgram("encode" + common + Path("in.flac") + " --save-codes " + Path("e.st"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
-  outcome = Run("decode" + common + Path("e.st") + " -o " + Path("out.wav"));
+  outcome = RunProgram("decode" + common + Path("e.st") + " -o " + Path("out.wav"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_EQ(ReadAudioFile(Path("out.wav"))->samples.size(), 48u * 640);
 }
 
 TEST_F(MagnetModel, ContinuesAndRegeneratesFiles) {
   const std::string common = " -m " + Path("bundle") + " --steps 2,1,1,1 -p x ";
-  ASSERT_EQ(Run("generate -q --seconds 2" + common + "-o " + Path("base.wav")).exit_code, 0);
-  Outcome outcome = Run("generate --continue-from " + Path("base.wav") + " --seconds 3" + common +
+  ASSERT_EQ(RunProgram("generate -q --seconds 2" + common + "-o " + Path("base.wav")).exit_code, 0);
+  Outcome outcome = RunProgram("generate --continue-from " + Path("base.wav") + " --seconds 3" + common +
                         "-o " + Path("longer.wav"));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-  outcome = Run("generate --from " + Path("base.wav") + " --regenerate 0.5-1.0" + common + "-o " +
+  outcome = RunProgram("generate --from " + Path("base.wav") + " --regenerate 0.5-1.0" + common + "-o " +
                 Path("mended.wav"));
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_EQ(ReadAudioFile(Path("mended.wav"))->samples.size(),
             ReadAudioFile(Path("base.wav"))->samples.size());
 }
 
 TEST_F(MagnetModel, MakesAClipForEachLine) {
   std::ofstream(Path("prompts.txt")) << "piano\n\ndrums\n";
-  const Outcome outcome = Run("generate -m " + Path("bundle") + " --seconds 1 --steps 1,1,1,1 " +
+  const Outcome outcome = RunProgram("generate -m " + Path("bundle") + " --seconds 1 --steps 1,1,1,1 " +
                               "--prompts " + Path("prompts.txt") + " -o " + Path("many"));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_TRUE(std::filesystem::exists(Path("many/001.wav")));
@@ -133,17 +133,17 @@ TEST_F(MagnetModel, MakesAClipForEachLine) {
 TEST_F(MagnetModel, MixesPrompts) {
   const std::string common = "generate -q --greedy --seconds 1 --steps 2,1,1,1 -m " +
                              Path("bundle") + " -p piano -o " + Path("m.wav");
-  EXPECT_EQ(Run(common + " -p drums --weights 2,1").exit_code, 0);
-  const Outcome outcome = Run(common + " --weights 2,1");
+  EXPECT_EQ(RunProgram(common + " -p drums --weights 2,1").exit_code, 0);
+  const Outcome outcome = RunProgram(common + " --weights 2,1");
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.output, HasSubstr("--weights: expected one for each of the 1 prompts"));
 }
 
 TEST_F(MagnetModel, InspectsAndTokenizes) {
-  const Outcome inspected = Run("inspect " + Path("bundle"));
+  const Outcome inspected = RunProgram("inspect " + Path("bundle"));
   EXPECT_EQ(inspected.exit_code, 0);
   EXPECT_THAT(inspected.output, HasSubstr("4 codebooks of 64"));
-  const Outcome tokens = Run("tokenize -m " + Path("bundle") + " 'a slow piano'");
+  const Outcome tokens = RunProgram("tokenize -m " + Path("bundle") + " 'a slow piano'");
   EXPECT_EQ(tokens.exit_code, 0);
   EXPECT_THAT(tokens.output, HasSubstr("</s>"));
 }
@@ -151,7 +151,7 @@ TEST_F(MagnetModel, InspectsAndTokenizes) {
 TEST_F(MagnetModel, ErrorsNameTheirCause) {
   const std::string bundle = " -m " + Path("bundle") + " ";
   const auto expect = [](const std::string& arguments, int code, const std::string& part) {
-    const Outcome outcome = Run(arguments);
+    const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.exit_code, code) << arguments << "\n" << outcome.output;
     EXPECT_THAT(outcome.output, HasSubstr(part)) << arguments;
   };

@@ -17,6 +17,13 @@ TEST(MaskRate, LinspaceFallsFromOneToZero) {
   }
 }
 
+// torch.cos(torch.linspace(0, 1, 10)[6] * pi / 2) is just under one half: of 66
+// blocks 32 are masked, not 33.
+TEST(MaskRate, IsRoundedAsTorchRoundsIt) {
+  EXPECT_EQ(MaskRate(MaskSchedule::kLinspace, 6, 10), 0.49999997f);
+  EXPECT_EQ(MaskRate(MaskSchedule::kLinspace, 12, 20), 0.5469482f);
+}
+
 TEST(MaskRate, ASingleStepMasksEverything) {
   EXPECT_EQ(MaskRate(MaskSchedule::kLinspace, 0, 1), 1.0f);
   EXPECT_EQ(MaskRate(MaskSchedule::kPaper, 0, 1), 1.0f);
