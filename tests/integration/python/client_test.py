@@ -5,6 +5,7 @@ usage: client_test.py SERVER BUNDLE_FOLDER
 Needs the packages of deploy/packages/dev.txt, libsndfile, and prometheus.
 """
 
+import concurrent.futures
 import ctypes
 import hashlib
 import json
@@ -126,6 +127,32 @@ class ClientTest(unittest.TestCase):
 
     def test_a_seed_gives_the_same_bytes(self):
         self.assertEqual(self.generate("WAV_S16")[1], self.generate("WAV_S16")[1])
+
+    def test_a_seed_gives_the_same_bytes_among_others(self):
+        """16 requests of mixed lengths and formats at once, every third cancelled after its
+        first message: those with seed 7 still get the bytes of seed 7."""
+        _, alone, _ = self.generate("WAV_S16")
+
+        def call(i):
+            is_ours = i % 4 == 1
+            request = self.pb.GenerateRequest(
+                prompt="a test", seed=7 if is_ours else 100 + i,
+                duration_seconds=1.0 if is_ours else 0.5 + 0.4 * i)
+            request.output.format = (self.pb.AUDIO_FORMAT_WAV_S16 if is_ours or i % 2
+                                     else self.pb.AUDIO_FORMAT_FLAC)
+            stream = self.stub.Generate(request)
+            if i % 3 == 0 and not is_ours:
+                next(stream)
+                stream.cancel()
+                return None
+            audio = b"".join(e.audio_chunk.data for e in stream if e.HasField("audio_chunk"))
+            return audio if is_ours else None
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            results = [audio for audio in pool.map(call, range(16)) if audio is not None]
+        self.assertEqual(len(results), 4)
+        for audio in results:
+            self.assertEqual(audio, alone)
 
     def test_errors_carry_details_that_other_clients_read(self):
         with self.assertRaises(grpc.RpcError) as caught:
