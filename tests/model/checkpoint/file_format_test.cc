@@ -330,8 +330,8 @@ TEST_F(FileTest, DamagedArchiveIsNoticed) {
   std::string bytes = ReadFile(testdata_ + "/magnet-tiny/state_dict.bin");
   ASSERT_TRUE(ParseTorchArchive(FileBytes::Own("a", bytes)).ok());
   bytes[bytes.size() / 2] ^= 1;
-  EXPECT_EQ(ParseTorchArchive(FileBytes::Own("a", bytes)).status().code(),
-            absl::StatusCode::kDataLoss);
+  const absl::Status damaged = ParseTorchArchive(FileBytes::Own("a", bytes)).status();
+  EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss) << damaged;
   EXPECT_FALSE(ParseTorchArchive(FileBytes::Own("a", "PK")).ok());
 }
 
