@@ -41,10 +41,18 @@ ModelConfig ReleasedShape(const BenchOptions& options) {
                .card = 2048,
                .text_dim = 768,
                .window_frames = options.window_frames};
-  config.codec = {.sample_rate_hz = 32000, .num_filters = 64, .dimension = 128,
-                  .ratios = {8, 5, 4, 4}, .num_codebooks = 4, .codebook_size = 2048};
-  config.text_encoder = {.vocab_size = 32128, .d_model = 768, .d_kv = 64, .d_ff = 3072,
-                         .num_layers = 12, .num_heads = 12};
+  config.codec = {.sample_rate_hz = 32000,
+                  .num_filters = 64,
+                  .dimension = 128,
+                  .ratios = {8, 5, 4, 4},
+                  .num_codebooks = 4,
+                  .codebook_size = 2048};
+  config.text_encoder = {.vocab_size = 32128,
+                         .d_model = 768,
+                         .d_kv = 64,
+                         .d_ff = 3072,
+                         .num_layers = 12,
+                         .num_heads = 12};
   return config;
 }
 
@@ -148,8 +156,8 @@ void Run(const BenchOptions& options) {
   const auto dtype = options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat;
   engine.transformer->to(dtype);
   std::cout << absl::StreamFormat("width %d, %d layers, %d heads, %d frames, %s, %d threads\n",
-                                  options.dim, options.layers, options.heads,
-                                  options.window_frames, options.dtype, at::get_num_threads());
+                                  options.dim, options.layers, options.heads, options.window_frames,
+                                  options.dtype, at::get_num_threads());
   const ConditionKv condition = engine.transformer->PrepareCondition(
       engine.transformer->ProjectText(torch::randn({1, 16, 768})), {});
   BenchText(options, engine.config);

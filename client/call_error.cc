@@ -14,23 +14,11 @@
 namespace magnet::client {
 namespace {
 
-constexpr const char* kCodeNames[] = {"OK",
-                                      "CANCELLED",
-                                      "UNKNOWN",
-                                      "INVALID_ARGUMENT",
-                                      "DEADLINE_EXCEEDED",
-                                      "NOT_FOUND",
-                                      "ALREADY_EXISTS",
-                                      "PERMISSION_DENIED",
-                                      "RESOURCE_EXHAUSTED",
-                                      "FAILED_PRECONDITION",
-                                      "ABORTED",
-                                      "OUT_OF_RANGE",
-                                      "UNIMPLEMENTED",
-                                      "INTERNAL",
-                                      "UNAVAILABLE",
-                                      "DATA_LOSS",
-                                      "UNAUTHENTICATED"};
+constexpr const char* kCodeNames[] = {
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 // A server must not steer the terminal: control characters become spaces.
 std::string Printable(std::string text) {
@@ -42,17 +30,13 @@ std::string Printable(std::string text) {
 
 // gRPC's words for a server that is not there, in fewer.
 std::string Shorten(const std::string& message) {
-  if (!absl::StartsWith(message, "failed to connect to all addresses"))
-    return message;
+  if (!absl::StartsWith(message, "failed to connect to all addresses")) return message;
   return absl::StrReplaceAll(
-      message,
-      {{"failed to connect to all addresses; last error: UNKNOWN: ",
-        "cannot reach "},
-       {"failed to connect to all addresses; last error: UNAVAILABLE: ",
-        "cannot reach "},
-       {"Failed to connect to remote host: ", ""},
-       {"ipv4:", ""},
-       {"ipv6:", ""}});
+      message, {{"failed to connect to all addresses; last error: UNKNOWN: ", "cannot reach "},
+                {"failed to connect to all addresses; last error: UNAVAILABLE: ", "cannot reach "},
+                {"Failed to connect to remote host: ", ""},
+                {"ipv4:", ""},
+                {"ipv6:", ""}});
 }
 
 void ReadDetail(const google::protobuf::Any& detail, CallError* error) {
@@ -63,8 +47,7 @@ void ReadDetail(const google::protobuf::Any& detail, CallError* error) {
     error->reason = Printable(info.reason());
   } else if (detail.UnpackTo(&bad_request)) {
     for (const auto& violation : bad_request.field_violations()) {
-      error->fields.emplace_back(Printable(violation.field()),
-                                 Printable(violation.description()));
+      error->fields.emplace_back(Printable(violation.field()), Printable(violation.description()));
     }
   } else if (detail.UnpackTo(&retry)) {
     error->retry_delay = absl::Seconds(retry.retry_delay().seconds()) +
@@ -76,8 +59,7 @@ void ReadDetail(const google::protobuf::Any& detail, CallError* error) {
 
 std::string CodeName(grpc::StatusCode code) {
   const size_t index = static_cast<size_t>(code);
-  return index < std::size(kCodeNames) ? kCodeNames[index]
-                                       : absl::StrCat("CODE_", index);
+  return index < std::size(kCodeNames) ? kCodeNames[index] : absl::StrCat("CODE_", index);
 }
 
 CallError ReadCallError(const grpc::Status& status) {
@@ -93,8 +75,7 @@ CallError ReadCallError(const grpc::Status& status) {
 
 std::string CallErrorText(const CallError& error) {
   std::string text = error.message.empty() ? error.code : error.message;
-  absl::StrAppend(&text, " (", error.code, error.reason.empty() ? "" : ", ",
-                  error.reason, ")");
+  absl::StrAppend(&text, " (", error.code, error.reason.empty() ? "" : ", ", error.reason, ")");
   for (const auto& [field, what] : error.fields) {
     absl::StrAppend(&text, "\n  ", field, ": ", what);
   }
@@ -107,8 +88,7 @@ nlohmann::json CallErrorJson(const CallError& error) {
   for (const auto& [field, what] : error.fields) {
     json["fields"].push_back({{"field", field}, {"description", what}});
   }
-  if (error.retry_delay)
-    json["retry_delay_seconds"] = absl::ToDoubleSeconds(*error.retry_delay);
+  if (error.retry_delay) json["retry_delay_seconds"] = absl::ToDoubleSeconds(*error.retry_delay);
   return json;
 }
 
@@ -118,10 +98,8 @@ std::optional<absl::Duration> ServerDelay(const grpc::ClientContext& context,
   const auto pushback = trailers.find("grpc-retry-pushback-ms");
   if (pushback == trailers.end()) return ReadCallError(status).retry_delay;
   int64_t milliseconds = 0;
-  const absl::string_view text(pushback->second.data(),
-                               pushback->second.size());
-  return absl::Milliseconds(absl::SimpleAtoi(text, &milliseconds) ? milliseconds
-                                                                  : -1);
+  const absl::string_view text(pushback->second.data(), pushback->second.size());
+  return absl::Milliseconds(absl::SimpleAtoi(text, &milliseconds) ? milliseconds : -1);
 }
 
 }  // namespace magnet::client

@@ -26,13 +26,12 @@ OptionGroup ConnectionOptionGroup();
 struct Connection {
   std::string server = kDefaultServer;
   bool tls = false;
-  std::string root_certificates;  // PEM; empty: the system's
-  std::string certificate_chain;  // PEM; empty: none shown
-  std::string private_key;        // PEM
-  std::string server_name;        // name to verify instead of the address's
-  std::string api_key;            // empty: none
-  absl::Duration timeout =
-      absl::InfiniteDuration();  // of one call with its retries
+  std::string root_certificates;                      // PEM; empty: the system's
+  std::string certificate_chain;                      // PEM; empty: none shown
+  std::string private_key;                            // PEM
+  std::string server_name;                            // name to verify instead of the address's
+  std::string api_key;                                // empty: none
+  absl::Duration timeout = absl::InfiniteDuration();  // of one call with its retries
 };
 
 // Reads options, key and certificate files, MAGNET_SERVER and MAGNET_API_KEY.

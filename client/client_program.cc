@@ -33,11 +33,10 @@ Command CompletionCommand() {
   return command;
 }
 
-int RunCommand(const Program& program, const Command& command,
-               const ParsedOptions& options, const Environment& environment) {
+int RunCommand(const Program& program, const Command& command, const ParsedOptions& options,
+               const Environment& environment) {
   if (options.Has("help")) {
-    *environment.out << CommandHelp(program, command, environment.help_width)
-                     << std::flush;
+    *environment.out << CommandHelp(program, command, environment.help_width) << std::flush;
     return kExitOk;
   }
   if (command.name == "generate") return RunGenerate(options, environment);
@@ -48,17 +47,14 @@ int RunCommand(const Program& program, const Command& command,
   return kExitOk;
 }
 
-int FailUnknown(const Program& program, const std::string& typed,
-                const Environment& environment) {
+int FailUnknown(const Program& program, const std::string& typed, const Environment& environment) {
   std::vector<std::string> names;
   for (const Command& command : program.commands) names.push_back(command.name);
   const std::string closest = ClosestName(typed, names);
-  return FailToStart(
-      environment, "",
-      absl::InvalidArgumentError(absl::StrCat(
-          "unknown command \"", typed, "\"",
-          closest.empty() ? ""
-                          : absl::StrCat("; did you mean ", closest, "?"))));
+  return FailToStart(environment, "",
+                     absl::InvalidArgumentError(absl::StrCat(
+                         "unknown command \"", typed, "\"",
+                         closest.empty() ? "" : absl::StrCat("; did you mean ", closest, "?"))));
 }
 
 }  // namespace
@@ -67,24 +63,21 @@ Program ClientProgram() {
   Program program;
   program.name = "magnet-client";
   program.summary = "Makes music from text with a magnet-server.";
-  program.commands = {GenerateCommand(), ModelsCommand(), HealthCommand(),
-                      LoadCommand(), CompletionCommand()};
+  program.commands = {GenerateCommand(), ModelsCommand(), HealthCommand(), LoadCommand(),
+                      CompletionCommand()};
   program.epilogue = absl::StrCat(ExitCodeHelp(), "\n", kEnvironmentHelp);
   return program;
 }
 
-int RunClient(const std::vector<std::string>& arguments,
-              const Environment& environment) {
+int RunClient(const std::vector<std::string>& arguments, const Environment& environment) {
   const Program program = ClientProgram();
   if (arguments.empty()) {
-    *environment.err << ProgramHelp(program, environment.help_width)
-                     << std::flush;
+    *environment.err << ProgramHelp(program, environment.help_width) << std::flush;
     return kExitUsage;
   }
   const std::string& name = arguments[0];
   if (name == "--help" || name == "-h" || name == "help") {
-    *environment.out << ProgramHelp(program, environment.help_width)
-                     << std::flush;
+    *environment.out << ProgramHelp(program, environment.help_width) << std::flush;
     return kExitOk;
   }
   if (name == "--version") {
@@ -93,8 +86,7 @@ int RunClient(const std::vector<std::string>& arguments,
   }
   const Command* command = FindCommand(program, name);
   if (command == nullptr) return FailUnknown(program, name, environment);
-  const auto options =
-      ParseOptions(*command, {arguments.begin() + 1, arguments.end()});
+  const auto options = ParseOptions(*command, {arguments.begin() + 1, arguments.end()});
   if (!options.ok()) return FailToStart(environment, name, options.status());
   return RunCommand(program, *command, *options, environment);
 }

@@ -15,8 +15,7 @@ Program ClientProgram();
 
 // Runs a command line, without the program's name, and returns the exit code.
 // Blocks until done.
-int RunClient(const std::vector<std::string>& arguments,
-              const Environment& environment);
+int RunClient(const std::vector<std::string>& arguments, const Environment& environment);
 
 }  // namespace magnet::client
 

@@ -8,26 +8,21 @@
 namespace magnet::client {
 
 double RealTimeFactor(const v1::Finished& finished) {
-  return finished.audio_seconds() > 0
-             ? finished.compute_seconds() / finished.audio_seconds()
-             : 0;
+  return finished.audio_seconds() > 0 ? finished.compute_seconds() / finished.audio_seconds() : 0;
 }
 
-std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path,
-                        bool unicode) {
+std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path, bool unicode) {
   const v1::Finished& finished = outcome.clip.finished();
   const char* const separator = unicode ? " · " : ", ";
-  std::string text = absl::StrFormat(
-      "%.1f s of music in %.1f s%sreal-time factor %.2f%sseed %d",
-      finished.audio_seconds(), absl::ToDoubleSeconds(outcome.elapsed),
-      separator, RealTimeFactor(finished), separator, finished.seed());
-  if (!finished.model().empty())
-    absl::StrAppend(&text, separator, finished.model());
+  std::string text =
+      absl::StrFormat("%.1f s of music in %.1f s%sreal-time factor %.2f%sseed %d",
+                      finished.audio_seconds(), absl::ToDoubleSeconds(outcome.elapsed), separator,
+                      RealTimeFactor(finished), separator, finished.seed());
+  if (!finished.model().empty()) absl::StrAppend(&text, separator, finished.model());
   return path.empty() ? text : absl::StrCat(path, ": ", text);
 }
 
-nlohmann::json ClipJson(const GenerateOutcome& outcome,
-                        const std::string& path) {
+nlohmann::json ClipJson(const GenerateOutcome& outcome, const std::string& path) {
   const v1::Started& started = outcome.clip.started();
   const v1::Finished& finished = outcome.clip.finished();
   nlohmann::json json = {
@@ -48,8 +43,7 @@ nlohmann::json ClipJson(const GenerateOutcome& outcome,
       {"first_audio_seconds", finished.first_audio_seconds()},
       {"passes", finished.passes()},
       {"real_time_factor", RealTimeFactor(finished)},
-      {"client_first_audio_seconds",
-       absl::ToDoubleSeconds(outcome.first_audio)},
+      {"client_first_audio_seconds", absl::ToDoubleSeconds(outcome.first_audio)},
       {"client_seconds", absl::ToDoubleSeconds(outcome.elapsed)},
       {"tries", outcome.tries},
   };

@@ -12,13 +12,11 @@ namespace magnet::client {
 // "10.0 s of music in 4.2 s, real-time factor 0.42, seed 7: out.wav". The
 // factor is compute time over audio time, as in the server's metrics: under 1
 // is faster than real time. `path` may be empty.
-std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path,
-                        bool unicode);
+std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path, bool unicode);
 
 // All of Finished and Started, the client's own times, and "file" if `path` is
 // not empty. Times are in seconds, the seed is a number.
-nlohmann::json ClipJson(const GenerateOutcome& outcome,
-                        const std::string& path);
+nlohmann::json ClipJson(const GenerateOutcome& outcome, const std::string& path);
 
 // compute_seconds / audio_seconds; 0 where there is no audio.
 double RealTimeFactor(const v1::Finished& finished);

@@ -4,8 +4,7 @@
 
 namespace magnet::client {
 
-absl::StatusOr<std::unique_ptr<ClipSink>> ClipSink::Open(
-    const ClipSinkOptions& options) {
+absl::StatusOr<std::unique_ptr<ClipSink>> ClipSink::Open(const ClipSinkOptions& options) {
   auto sink = std::make_unique<ClipSink>();
   sink->out_ = options.out;
   if (options.to_file) {

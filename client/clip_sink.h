@@ -17,8 +17,7 @@ namespace magnet::client {
 
 struct ClipSinkOptions {
   bool to_file = false;
-  std::string
-      folder_of;  // a path in the folder of the file; see OutputFile::Create
+  std::string folder_of;        // a path in the folder of the file; see OutputFile::Create
   std::ostream* out = nullptr;  // bytes go there as they come; null: nowhere
   std::string player_command;   // for /bin/sh; empty: none
 };
@@ -27,8 +26,7 @@ struct ClipSinkOptions {
 // player.
 class ClipSink {
  public:
-  static absl::StatusOr<std::unique_ptr<ClipSink>> Open(
-      const ClipSinkOptions& options);
+  static absl::StatusOr<std::unique_ptr<ClipSink>> Open(const ClipSinkOptions& options);
 
   absl::Status Append(const std::string& data);
 

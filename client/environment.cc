@@ -16,8 +16,7 @@ constexpr int kDefaultWidth = 80;
 
 int WidthOf(int file_descriptor) {
   winsize size = {};
-  if (ioctl(file_descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-    return kDefaultWidth;
+  if (ioctl(file_descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefaultWidth;
   return size.ws_col;
 }
 
@@ -25,8 +24,7 @@ bool LocaleIsUtf8(const Environment& environment) {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const std::string value = absl::AsciiStrToLower(environment.Variable(name));
     if (!value.empty())
-      return absl::StrContains(value, "utf-8") ||
-             absl::StrContains(value, "utf8");
+      return absl::StrContains(value, "utf-8") || absl::StrContains(value, "utf8");
   }
   return false;
 }
@@ -45,16 +43,13 @@ Environment ProcessEnvironment(Clock* clock, Interrupt* interrupt) {
   environment.err = &std::cerr;
   environment.clock = clock;
   environment.interrupt = interrupt;
-  environment.getenv = [](const char* name) -> const char* {
-    return std::getenv(name);
-  };
+  environment.getenv = [](const char* name) -> const char* { return std::getenv(name); };
   environment.help_width = WidthOf(STDOUT_FILENO);
   environment.out_is_terminal = isatty(STDOUT_FILENO);
   const bool dumb = environment.Variable("TERM") == "dumb";
   Terminal& terminal = environment.terminal;
   terminal.is_terminal = isatty(STDERR_FILENO) && !dumb;
-  terminal.color =
-      terminal.is_terminal && environment.Variable("NO_COLOR").empty();
+  terminal.color = terminal.is_terminal && environment.Variable("NO_COLOR").empty();
   terminal.unicode = LocaleIsUtf8(environment);
   terminal.width = [] { return WidthOf(STDERR_FILENO); };
   return environment;

@@ -44,9 +44,7 @@ class SystemClock final : public Clock {
  public:
   explicit SystemClock(Interrupt* interrupt) : interrupt_(interrupt) {}
   absl::Time Now() const override { return absl::Now(); }
-  bool Sleep(absl::Duration duration) override {
-    return interrupt_->WaitFor(duration);
-  }
+  bool Sleep(absl::Duration duration) override { return interrupt_->WaitFor(duration); }
 
  private:
   Interrupt* const interrupt_;

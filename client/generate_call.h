@@ -27,8 +27,7 @@ struct GenerateListener {
 struct GenerateOutcome {
   // Of the call; DATA_LOSS when what arrived is not what was promised.
   grpc::Status status;
-  absl::Status
-      local;  // what on_audio returned; the call was cancelled if not OK
+  absl::Status local;  // what on_audio returned; the call was cancelled if not OK
   ClipReceiver clip;
   int tries = 1;
   // From the start of the last try; zero where it did not come so far.
@@ -50,8 +49,7 @@ struct CallSetting {
 
 // Blocks until the clip has arrived, the call has failed for good, its time is
 // over or it has been interrupted. The deadline spans all tries.
-GenerateOutcome Generate(const CallSetting& setting,
-                         const v1::GenerateRequest& request,
+GenerateOutcome Generate(const CallSetting& setting, const v1::GenerateRequest& request,
                          const GenerateListener& listener);
 
 }  // namespace magnet::client

@@ -24,48 +24,42 @@ namespace {
 constexpr double kMaxVariations = 10'000;
 
 OptionGroup OutputOptionGroup() {
-  return {
-      "Output",
-      {
-          {.name = "output",
-           .short_name = 'o',
-           .kind = ValueKind::kFile,
-           .value_name = "FILE",
-           .help =
-               "Where to write; \"-\" is standard output. Default: "
-               "magnet-SEED.wav, or "
-               "nothing with --play. The file appears when it is complete."},
-          FormatOption(),
-          {.name = "variations",
-           .short_name = 'n',
-           .kind = ValueKind::kInteger,
-           .value_name = "N",
-           .help =
-               "Make N clips, with seeds SEED, SEED+1, ... and numbered files.",
-           .min = 1,
-           .max = kMaxVariations},
-          {.name = "chunk-seconds",
-           .kind = ValueKind::kNumber,
-           .value_name = "SECONDS",
-           .help =
-               "Longest audio in one message, from 0.02 to 10. Default: 0.25.",
-           .min = 0.02,
-           .max = 10},
-          {.name = "play",
-           .help = "Play while it arrives, with ffplay, mpv, aplay, play or "
-                   "pw-play, whichever is installed."},
-          {.name = "player",
-           .kind = ValueKind::kText,
-           .value_name = "COMMAND",
-           .help = "Play with this shell command, which gets the audio on its "
-                   "standard input."},
-          {.name = "json",
-           .help = "Print one line of JSON per clip on standard output (on "
-                   "standard error when the audio goes there)."},
-          {.name = "quiet",
-           .short_name = 'q',
-           .help = "Print nothing but errors."},
-      }};
+  return {"Output",
+          {
+              {.name = "output",
+               .short_name = 'o',
+               .kind = ValueKind::kFile,
+               .value_name = "FILE",
+               .help = "Where to write; \"-\" is standard output. Default: "
+                       "magnet-SEED.wav, or "
+                       "nothing with --play. The file appears when it is complete."},
+              FormatOption(),
+              {.name = "variations",
+               .short_name = 'n',
+               .kind = ValueKind::kInteger,
+               .value_name = "N",
+               .help = "Make N clips, with seeds SEED, SEED+1, ... and numbered files.",
+               .min = 1,
+               .max = kMaxVariations},
+              {.name = "chunk-seconds",
+               .kind = ValueKind::kNumber,
+               .value_name = "SECONDS",
+               .help = "Longest audio in one message, from 0.02 to 10. Default: 0.25.",
+               .min = 0.02,
+               .max = 10},
+              {.name = "play",
+               .help = "Play while it arrives, with ffplay, mpv, aplay, play or "
+                       "pw-play, whichever is installed."},
+              {.name = "player",
+               .kind = ValueKind::kText,
+               .value_name = "COMMAND",
+               .help = "Play with this shell command, which gets the audio on its "
+                       "standard input."},
+              {.name = "json",
+               .help = "Print one line of JSON per clip on standard output (on "
+                       "standard error when the audio goes there)."},
+              {.name = "quiet", .short_name = 'q', .help = "Print nothing but errors."},
+          }};
 }
 
 // What one run of the command does, read from its options.
@@ -81,27 +75,23 @@ struct Plan {
   bool quiet = false;
 };
 
-absl::Status PlanOutput(const ParsedOptions& options,
-                        const Environment& environment, Plan* plan) {
+absl::Status PlanOutput(const ParsedOptions& options, const Environment& environment, Plan* plan) {
   plan->output = options.Text("output");
   const auto format = ChooseFormat(options, plan->output);
   if (!format.ok()) return format.status();
   plan->request.mutable_output()->set_format(*format);
   if (options.Has("chunk-seconds")) {
-    plan->request.mutable_output()->set_chunk_seconds(
-        options.Number("chunk-seconds"));
+    plan->request.mutable_output()->set_chunk_seconds(options.Number("chunk-seconds"));
   }
   const bool plays = options.Has("play") || options.Has("player");
   plan->to_stdout = plan->output == "-";
   plan->to_file = !plan->to_stdout && (options.Has("output") || !plays);
   plan->player_command = options.Text("player");
   if (plan->to_stdout && plan->variations > 1) {
-    return absl::InvalidArgumentError(
-        "several --variations cannot share standard output");
+    return absl::InvalidArgumentError("several --variations cannot share standard output");
   }
   if (plan->to_stdout && environment.out_is_terminal) {
-    return absl::InvalidArgumentError(
-        "audio is not written to a terminal; redirect it, or --play");
+    return absl::InvalidArgumentError("audio is not written to a terminal; redirect it, or --play");
   }
   if (!plays || !plan->player_command.empty()) return absl::OkStatus();
   auto player = FindPlayer(environment.Variable("PATH"), *format);
@@ -110,8 +100,7 @@ absl::Status PlanOutput(const ParsedOptions& options,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Plan> ReadPlan(const ParsedOptions& options,
-                              const Environment& environment) {
+absl::StatusOr<Plan> ReadPlan(const ParsedOptions& options, const Environment& environment) {
   Plan plan;
   auto connection = ReadConnection(options, environment);
   if (!connection.ok()) return connection.status();
@@ -123,8 +112,7 @@ absl::StatusOr<Plan> ReadPlan(const ParsedOptions& options,
   plan.json = options.Has("json");
   plan.quiet = options.Has("quiet");
   plan.request.set_progress(environment.terminal.is_terminal && !plan.quiet);
-  if (auto status = PlanOutput(options, environment, &plan); !status.ok())
-    return status;
+  if (auto status = PlanOutput(options, environment, &plan); !status.ok()) return status;
   return plan;
 }
 
@@ -136,8 +124,7 @@ class Run {
         environment_(environment),
         stub_(v1::MusicService::NewStub(OpenChannel(plan_.connection))),
         bar_(environment.err, BarTerminal(), environment.clock) {
-    setting_ = {stub_.get(), &plan_.connection, environment.clock,
-                environment.interrupt};
+    setting_ = {stub_.get(), &plan_.connection, environment.clock, environment.interrupt};
     if (options.Has("no-retry")) setting_.retry.max_retries = 0;
     setting_.retry_seed = absl::ToUnixNanos(absl::Now());
   }
@@ -168,11 +155,9 @@ class Run {
   int One(int64_t index) {
     auto sink = ClipSink::Open(SinkOptions());
     if (!sink.ok()) return FailLocally(sink.status());
-    if (plan_.variations > 1)
-      bar_.set_prefix(absl::StrFormat("%d/%d ", index, plan_.variations));
+    if (plan_.variations > 1) bar_.set_prefix(absl::StrFormat("%d/%d ", index, plan_.variations));
     bar_.Note("waiting for the server");
-    const GenerateOutcome outcome =
-        Generate(setting_, plan_.request, Listener(sink->get()));
+    const GenerateOutcome outcome = Generate(setting_, plan_.request, Listener(sink->get()));
     bar_.Clear();
     if (!outcome.ok()) return Fail(outcome);
     const uint64_t seed = outcome.clip.finished().seed();
@@ -191,12 +176,8 @@ class Run {
 
   GenerateListener Listener(ClipSink* sink) {
     GenerateListener listener;
-    listener.on_progress = [this](const v1::Progress& progress) {
-      bar_.Update(progress);
-    };
-    listener.on_audio = [sink](const std::string& data) {
-      return sink->Append(data);
-    };
+    listener.on_progress = [this](const v1::Progress& progress) { bar_.Update(progress); };
+    listener.on_audio = [sink](const std::string& data) { return sink->Append(data); };
     listener.on_retry = [this](const Attempt& attempt, absl::Duration delay) {
       const std::string note = RetryNote(attempt.status, delay);
       if (environment_.terminal.is_terminal) {
@@ -209,26 +190,20 @@ class Run {
   }
 
   std::string Path(uint64_t seed, int64_t index) const {
-    if (!plan_.output.empty())
-      return NumberedPath(plan_.output, index, plan_.variations);
-    return absl::StrCat("magnet-", seed, ".",
-                        FormatExtension(plan_.request.output().format()));
+    if (!plan_.output.empty()) return NumberedPath(plan_.output, index, plan_.variations);
+    return absl::StrCat("magnet-", seed, ".", FormatExtension(plan_.request.output().format()));
   }
 
   void Report(const GenerateOutcome& outcome, const std::string& path) {
-    if (plan_.json)
-      JsonStream() << JsonLine(ClipJson(outcome, path)) << std::flush;
+    if (plan_.json) JsonStream() << JsonLine(ClipJson(outcome, path)) << std::flush;
     if (plan_.quiet || plan_.json) return;
-    *environment_.err << ClipSummary(outcome, path,
-                                     environment_.terminal.unicode)
-                      << std::endl;
+    *environment_.err << ClipSummary(outcome, path, environment_.terminal.unicode) << std::endl;
   }
 
   int Fail(const GenerateOutcome& outcome) {
     if (environment_.interrupt->raised()) return FailInterrupted();
     if (!outcome.local.ok()) return FailLocally(outcome.local);
-    return FailCall(environment_, outcome.status,
-                    plan_.json ? &JsonStream() : nullptr);
+    return FailCall(environment_, outcome.status, plan_.json ? &JsonStream() : nullptr);
   }
 
   int FailLocally(const absl::Status& status) {
@@ -241,9 +216,7 @@ class Run {
     return environment_.interrupt->exit_code();
   }
 
-  std::ostream& JsonStream() {
-    return plan_.to_stdout ? *environment_.err : *environment_.out;
-  }
+  std::ostream& JsonStream() { return plan_.to_stdout ? *environment_.err : *environment_.out; }
 
   Plan plan_;
   const Environment& environment_;
@@ -267,8 +240,7 @@ Command GenerateCommand() {
       "time.";
   command.operand = {.name = "PROMPT"};
   command.groups = PromptOptionGroups();
-  for (OptionGroup& group : SamplingOptionGroups())
-    command.groups.push_back(std::move(group));
+  for (OptionGroup& group : SamplingOptionGroups()) command.groups.push_back(std::move(group));
   command.groups.push_back(OutputOptionGroup());
   command.groups.push_back(ConnectionOptionGroup());
   command.groups.back().options.push_back(NoRetryOption());
@@ -292,14 +264,12 @@ int RunGenerate(const ParsedOptions& options, const Environment& environment) {
   return Run(*std::move(plan), options, environment).All();
 }
 
-std::string NumberedPath(const std::string& path, int64_t index,
-                         int64_t count) {
+std::string NumberedPath(const std::string& path, int64_t index, int64_t count) {
   if (count == 1) return path;
   const std::filesystem::path whole(path);
   const int digits = static_cast<int>(absl::StrCat(count).size());
-  const std::string name =
-      absl::StrFormat("%s-%0*d%s", whole.stem().string(), digits, index,
-                      whole.extension().string());
+  const std::string name = absl::StrFormat("%s-%0*d%s", whole.stem().string(), digits, index,
+                                           whole.extension().string());
   return (whole.parent_path() / name).string();
 }
 

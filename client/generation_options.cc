@@ -25,30 +25,21 @@ struct FormatRow {
 
 // The first row of a format gives its name and extension.
 constexpr FormatRow kFormats[] = {
-    {"wav", "wav", v1::AUDIO_FORMAT_WAV_S16},
-    {"wav-f32", "wav", v1::AUDIO_FORMAT_WAV_F32},
-    {"flac", "flac", v1::AUDIO_FORMAT_FLAC},
-    {"opus", "opus", v1::AUDIO_FORMAT_OGG_OPUS},
-    {"pcm", "pcm", v1::AUDIO_FORMAT_PCM_S16},
-    {"pcm-f32", "f32", v1::AUDIO_FORMAT_PCM_F32},
-    {"", "ogg", v1::AUDIO_FORMAT_OGG_OPUS},
-    {"", "oga", v1::AUDIO_FORMAT_OGG_OPUS},
-    {"", "raw", v1::AUDIO_FORMAT_PCM_S16},
-    {"", "wave", v1::AUDIO_FORMAT_WAV_S16},
+    {"wav", "wav", v1::AUDIO_FORMAT_WAV_S16}, {"wav-f32", "wav", v1::AUDIO_FORMAT_WAV_F32},
+    {"flac", "flac", v1::AUDIO_FORMAT_FLAC},  {"opus", "opus", v1::AUDIO_FORMAT_OGG_OPUS},
+    {"pcm", "pcm", v1::AUDIO_FORMAT_PCM_S16}, {"pcm-f32", "f32", v1::AUDIO_FORMAT_PCM_F32},
+    {"", "ogg", v1::AUDIO_FORMAT_OGG_OPUS},   {"", "oga", v1::AUDIO_FORMAT_OGG_OPUS},
+    {"", "raw", v1::AUDIO_FORMAT_PCM_S16},    {"", "wave", v1::AUDIO_FORMAT_WAV_S16},
 };
 
 const std::map<std::string, v1::SpanArrangement> kArrangements = {
-    {"nonoverlap", v1::SPAN_ARRANGEMENT_NONOVERLAP},
-    {"stride1", v1::SPAN_ARRANGEMENT_STRIDE1}};
+    {"nonoverlap", v1::SPAN_ARRANGEMENT_NONOVERLAP}, {"stride1", v1::SPAN_ARRANGEMENT_STRIDE1}};
 const std::map<std::string, v1::MaskSchedule> kSchedules = {
-    {"linspace", v1::MASK_SCHEDULE_LINSPACE},
-    {"paper", v1::MASK_SCHEDULE_PAPER}};
-const std::map<std::string, v1::SpanScore> kScores = {
-    {"max", v1::SPAN_SCORE_MAX}, {"prod", v1::SPAN_SCORE_PROD}};
+    {"linspace", v1::MASK_SCHEDULE_LINSPACE}, {"paper", v1::MASK_SCHEDULE_PAPER}};
+const std::map<std::string, v1::SpanScore> kScores = {{"max", v1::SPAN_SCORE_MAX},
+                                                      {"prod", v1::SPAN_SCORE_PROD}};
 const std::map<std::string, v1::Priority> kPriorities = {
-    {"low", v1::PRIORITY_LOW},
-    {"normal", v1::PRIORITY_NORMAL},
-    {"high", v1::PRIORITY_HIGH}};
+    {"low", v1::PRIORITY_LOW}, {"normal", v1::PRIORITY_NORMAL}, {"high", v1::PRIORITY_HIGH}};
 
 template <typename Enum>
 std::vector<std::string> Names(const std::map<std::string, Enum>& values) {
@@ -58,31 +49,24 @@ std::vector<std::string> Names(const std::map<std::string, Enum>& values) {
 }
 
 absl::Status InOption(const std::string& option, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("--", option, ": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat("--", option, ": ", status.message()));
 }
 
-absl::StatusOr<std::string> ReadAll(const std::string& option,
-                                    const std::string& path,
+absl::StatusOr<std::string> ReadAll(const std::string& option, const std::string& path,
                                     const Environment& environment) {
-  if (path == "-")
-    return std::string(std::istreambuf_iterator<char>(*environment.in), {});
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(*environment.in), {});
   std::ifstream file(path, std::ios::binary);
   std::string contents(std::istreambuf_iterator<char>(file), {});
   if (!file.is_open() || file.bad() || std::filesystem::is_directory(path)) {
-    return absl::NotFoundError(
-        absl::StrCat("--", option, ": cannot read \"", path, "\""));
+    return absl::NotFoundError(absl::StrCat("--", option, ": cannot read \"", path, "\""));
   }
   return contents;
 }
 
-absl::Status ReadSampling(const ParsedOptions& options,
-                          v1::SamplingOptions* sampling) {
+absl::Status ReadSampling(const ParsedOptions& options, v1::SamplingOptions* sampling) {
   if (options.Has("greedy")) sampling->set_greedy(true);
-  if (options.Has("temperature"))
-    sampling->set_temperature(options.Number("temperature"));
-  if (options.Has("anneal"))
-    sampling->set_anneal_temperature(options.Text("anneal") == "on");
+  if (options.Has("temperature")) sampling->set_temperature(options.Number("temperature"));
+  if (options.Has("anneal")) sampling->set_anneal_temperature(options.Text("anneal") == "on");
   // Naming one way of cutting off turns the model's other one off.
   if (options.Has("top-p") || options.Has("top-k")) {
     sampling->set_top_p(options.Number("top-p"));
@@ -100,13 +84,10 @@ absl::Status ReadSampling(const ParsedOptions& options,
     sampling->mutable_decoding_steps()->Assign(steps->begin(), steps->end());
   }
   if (options.Has("arrangement")) {
-    sampling->set_span_arrangement(
-        kArrangements.at(options.Text("arrangement")));
+    sampling->set_span_arrangement(kArrangements.at(options.Text("arrangement")));
   }
-  if (options.Has("schedule"))
-    sampling->set_schedule(kSchedules.at(options.Text("schedule")));
-  if (options.Has("span-score"))
-    sampling->set_span_score(kScores.at(options.Text("span-score")));
+  if (options.Has("schedule")) sampling->set_schedule(kSchedules.at(options.Text("schedule")));
+  if (options.Has("span-score")) sampling->set_span_score(kScores.at(options.Text("span-score")));
   return absl::OkStatus();
 }
 
@@ -118,35 +99,30 @@ absl::Status CheckPromptSources(const ParsedOptions& options) {
     if (options.Has(name)) ++sources;
   }
   if (sources == 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      sources == 0 ? "what should the music be? give a PROMPT, --prompt-file, "
-                     "--mix, --section or "
-                     "--no-prompt"
-                   : "PROMPT, --prompt-file, --mix, --section and --no-prompt "
-                     "exclude each other");
+  return absl::InvalidArgumentError(sources == 0
+                                        ? "what should the music be? give a PROMPT, --prompt-file, "
+                                          "--mix, --section or "
+                                          "--no-prompt"
+                                        : "PROMPT, --prompt-file, --mix, --section and --no-prompt "
+                                          "exclude each other");
 }
 
-absl::Status ReadPrompt(const ParsedOptions& options,
-                        const Environment& environment,
+absl::Status ReadPrompt(const ParsedOptions& options, const Environment& environment,
                         v1::GenerateRequest* request) {
   if (auto status = CheckPromptSources(options); !status.ok()) return status;
-  if (options.has_operand() && options.operand() != "-")
-    request->set_prompt(options.operand());
+  if (options.has_operand() && options.operand() != "-") request->set_prompt(options.operand());
   if (options.Has("prompt-file") || options.operand() == "-") {
-    auto text =
-        ReadAll("prompt-file", options.Text("prompt-file", "-"), environment);
+    auto text = ReadAll("prompt-file", options.Text("prompt-file", "-"), environment);
     if (!text.ok()) return text.status();
     request->set_prompt(std::string(absl::StripAsciiWhitespace(*text)));
   }
-  if (!options.Has("no-prompt") && !options.Has("mix") &&
-      !options.Has("section") && request->prompt().empty()) {
-    return absl::InvalidArgumentError(
-        "the prompt is empty; --no-prompt generates without one");
+  if (!options.Has("no-prompt") && !options.Has("mix") && !options.Has("section") &&
+      request->prompt().empty()) {
+    return absl::InvalidArgumentError("the prompt is empty; --no-prompt generates without one");
   }
   for (const char* option : {"mix", "section"}) {
     for (const std::string& text : options.All(option)) {
-      auto section =
-          option == std::string("mix") ? ParseMix(text) : ParseSection(text);
+      auto section = option == std::string("mix") ? ParseMix(text) : ParseSection(text);
       if (!section.ok()) return InOption(option, section.status());
       *request->add_sections() = *std::move(section);
     }
@@ -155,16 +131,13 @@ absl::Status ReadPrompt(const ParsedOptions& options,
   return absl::OkStatus();
 }
 
-absl::Status ReadGivenAudio(const ParsedOptions& options,
-                            const Environment& environment,
+absl::Status ReadGivenAudio(const ParsedOptions& options, const Environment& environment,
                             v1::GenerateRequest* request) {
   if (options.Has("continue-from") && options.Has("from")) {
-    return absl::InvalidArgumentError(
-        "--continue-from and --from exclude each other");
+    return absl::InvalidArgumentError("--continue-from and --from exclude each other");
   }
   if (options.Has("regenerate") != options.Has("from")) {
-    return absl::InvalidArgumentError(
-        "--regenerate and --from belong together");
+    return absl::InvalidArgumentError("--regenerate and --from belong together");
   }
   const std::string option = options.Has("from") ? "from" : "continue-from";
   if (!options.Has(option)) return absl::OkStatus();
@@ -236,8 +209,7 @@ std::vector<OptionGroup> PromptOptionGroups() {
            {.name = "regenerate",
             .kind = ValueKind::kText,
             .value_name = "START-END",
-            .help =
-                "Make these seconds of --from anew: 2.0-4.5. May be repeated.",
+            .help = "Make these seconds of --from anew: 2.0-4.5. May be repeated.",
             .repeated = true},
        }},
   };
@@ -265,8 +237,7 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .short_name = 'm',
             .kind = ValueKind::kText,
             .value_name = "NAME",
-            .help =
-                "Model to use; see \"models\". Default: the server's first."},
+            .help = "Model to use; see \"models\". Default: the server's first."},
            {.name = "priority",
             .kind = ValueKind::kChoice,
             .help = "Place in the server's queue. Default: normal.",
@@ -274,8 +245,7 @@ std::vector<OptionGroup> SamplingOptionGroups() {
        }},
       {"Sampling (defaults are the model's)",
        {
-           {.name = "greedy",
-            .help = "Take the likeliest token instead of drawing one."},
+           {.name = "greedy", .help = "Take the likeliest token instead of drawing one."},
            {.name = "temperature",
             .kind = ValueKind::kNumber,
             .value_name = "T",
@@ -336,30 +306,25 @@ std::vector<OptionGroup> SamplingOptionGroups() {
   };
 }
 
-absl::StatusOr<v1::GenerateRequest> ReadSamplingRequest(
-    const ParsedOptions& options) {
+absl::StatusOr<v1::GenerateRequest> ReadSamplingRequest(const ParsedOptions& options) {
   v1::GenerateRequest request;
   request.set_model(options.Text("model"));
-  if (options.Has("seconds"))
-    request.set_duration_seconds(options.Number("seconds"));
+  if (options.Has("seconds")) request.set_duration_seconds(options.Number("seconds"));
   if (options.Has("seed")) request.set_seed(options.Unsigned("seed"));
   if (options.Has("overlap")) request.set_overlap(options.Number("overlap"));
-  if (options.Has("priority"))
-    request.set_priority(kPriorities.at(options.Text("priority")));
+  if (options.Has("priority")) request.set_priority(kPriorities.at(options.Text("priority")));
   v1::SamplingOptions sampling;
-  if (auto status = ReadSampling(options, &sampling); !status.ok())
-    return status;
+  if (auto status = ReadSampling(options, &sampling); !status.ok()) return status;
   if (sampling.ByteSizeLong() > 0) *request.mutable_sampling() = sampling;
   return request;
 }
 
-absl::StatusOr<v1::GenerateRequest> ReadGenerateRequest(
-    const ParsedOptions& options, const Environment& environment) {
+absl::StatusOr<v1::GenerateRequest> ReadGenerateRequest(const ParsedOptions& options,
+                                                        const Environment& environment) {
   absl::StatusOr<v1::GenerateRequest> request = ReadSamplingRequest(options);
   if (!request.ok()) return request;
   for (const auto read : {ReadPrompt, ReadGivenAudio}) {
-    if (auto status = read(options, environment, &*request); !status.ok())
-      return status;
+    if (auto status = read(options, environment, &*request); !status.ok()) return status;
   }
   return request;
 }
@@ -367,20 +332,17 @@ absl::StatusOr<v1::GenerateRequest> ReadGenerateRequest(
 absl::StatusOr<v1::AudioFormat> ChooseFormat(const ParsedOptions& options,
                                              const std::string& path) {
   for (const FormatRow& row : kFormats) {
-    if (options.Has("format") && options.Text("format") == row.name)
-      return row.format;
+    if (options.Has("format") && options.Text("format") == row.name) return row.format;
   }
   const std::string dotted =
       absl::AsciiStrToLower(std::filesystem::path(path).extension().string());
-  if (path == "-" || path.empty() || dotted.empty())
-    return v1::AUDIO_FORMAT_WAV_S16;
+  if (path == "-" || path.empty() || dotted.empty()) return v1::AUDIO_FORMAT_WAV_S16;
   for (const FormatRow& row : kFormats) {
     if (dotted.substr(1) == row.extension) return row.format;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--output: \"", dotted,
-                   "\" stands for no format; use .wav, .flac, .opus, "
-                   ".ogg, .pcm or .f32, or add --format"));
+  return absl::InvalidArgumentError(absl::StrCat("--output: \"", dotted,
+                                                 "\" stands for no format; use .wav, .flac, .opus, "
+                                                 ".ogg, .pcm or .f32, or add --format"));
 }
 
 std::string FormatName(v1::AudioFormat format) {

@@ -25,18 +25,16 @@ Option FormatOption();
 
 // The request without prompt, given audio and format. INVALID_ARGUMENT names
 // the option.
-absl::StatusOr<v1::GenerateRequest> ReadSamplingRequest(
-    const ParsedOptions& options);
+absl::StatusOr<v1::GenerateRequest> ReadSamplingRequest(const ParsedOptions& options);
 
 // The whole request but for the format. Reads the files it names, and
 // `environment.in` for "-". An empty prompt is allowed only by --no-prompt.
-absl::StatusOr<v1::GenerateRequest> ReadGenerateRequest(
-    const ParsedOptions& options, const Environment& environment);
+absl::StatusOr<v1::GenerateRequest> ReadGenerateRequest(const ParsedOptions& options,
+                                                        const Environment& environment);
 
 // Format by --format, or else by the extension of `path`; WAV where neither
 // says. INVALID_ARGUMENT: an extension that stands for no format.
-absl::StatusOr<v1::AudioFormat> ChooseFormat(const ParsedOptions& options,
-                                             const std::string& path);
+absl::StatusOr<v1::AudioFormat> ChooseFormat(const ParsedOptions& options, const std::string& path);
 
 // "wav", "pcm", ...: the value of --format.
 std::string FormatName(v1::AudioFormat format);

@@ -23,8 +23,7 @@ struct Answer {
   std::string word;
 };
 
-Answer Check(Health::Stub* stub, const UnarySetting& setting,
-             const std::string& service) {
+Answer Check(Health::Stub* stub, const UnarySetting& setting, const std::string& service) {
   HealthCheckRequest request;
   request.set_service(service);
   HealthCheckResponse response;
@@ -38,18 +37,16 @@ Answer Check(Health::Stub* stub, const UnarySetting& setting,
 }
 
 // Asks until it serves, `wait` is over or the user interrupts.
-Answer CheckUntil(Health::Stub* stub, const UnarySetting& setting,
-                  const std::string& service, absl::Duration wait) {
+Answer CheckUntil(Health::Stub* stub, const UnarySetting& setting, const std::string& service,
+                  absl::Duration wait) {
   Clock* const clock = setting.environment->clock;
   const absl::Time end = clock->Now() + wait;
   while (true) {
     const Answer answer = Check(stub, setting, service);
     const bool may_change =
-        answer.status.ok() ||
-        answer.status.error_code() == grpc::StatusCode::UNAVAILABLE;
+        answer.status.ok() || answer.status.error_code() == grpc::StatusCode::UNAVAILABLE;
     if (answer.serving || !may_change || clock->Now() >= end) return answer;
-    if (clock->Sleep(std::min(kPollInterval, end - clock->Now())))
-      return answer;
+    if (clock->Sleep(std::min(kPollInterval, end - clock->Now()))) return answer;
   }
 }
 
@@ -73,36 +70,30 @@ Command HealthCommand() {
          .min = 0,
          .max = std::numeric_limits<double>::max()},
         {.name = "json", .help = "Print {\"status\": ...}."},
-        {.name = "quiet",
-         .short_name = 'q',
-         .help = "Print nothing; the exit code says it."}}},
+        {.name = "quiet", .short_name = 'q', .help = "Print nothing; the exit code says it."}}},
       ConnectionOptionGroup(),
       HelpOptionGroup()};
-  command.examples = {
-      "magnet-client health --wait 60 && magnet-client generate \"lo-fi beat\"",
-      "magnet-client health magnet.v1.MusicService"};
+  command.examples = {"magnet-client health --wait 60 && magnet-client generate \"lo-fi beat\"",
+                      "magnet-client health magnet.v1.MusicService"};
   return command;
 }
 
 int RunHealth(const ParsedOptions& options, const Environment& environment) {
   const auto connection = ReadConnection(options, environment);
-  if (!connection.ok())
-    return FailToStart(environment, "health", connection.status());
+  if (!connection.ok()) return FailToStart(environment, "health", connection.status());
   UnarySetting setting = {&environment, &*connection};
   // The state now is the answer; --wait is its own way of trying again.
   setting.retry.max_retries = 0;
   const auto stub = Health::NewStub(OpenChannel(*connection));
-  const Answer answer = CheckUntil(stub.get(), setting, options.operand(),
-                                   absl::Seconds(options.Number("wait")));
+  const Answer answer =
+      CheckUntil(stub.get(), setting, options.operand(), absl::Seconds(options.Number("wait")));
   const bool quiet = options.Has("quiet");
   if (!answer.status.ok()) {
     if (!quiet) return FailUnary(setting, answer.status, options.Has("json"));
-    return environment.interrupt->raised()
-               ? environment.interrupt->exit_code()
-               : ExitCodeOf(answer.status.error_code());
+    return environment.interrupt->raised() ? environment.interrupt->exit_code()
+                                           : ExitCodeOf(answer.status.error_code());
   }
-  if (!quiet && options.Has("json"))
-    *environment.out << JsonLine({{"status", answer.word}});
+  if (!quiet && options.Has("json")) *environment.out << JsonLine({{"status", answer.word}});
   if (!quiet && !options.Has("json")) *environment.out << answer.word << "\n";
   environment.out->flush();
   return answer.serving ? kExitOk : kExitUnavailable;

@@ -21,8 +21,7 @@ std::vector<std::string> Wrap(const std::string& text, int width) {
   for (const auto paragraph : absl::StrSplit(text, '\n')) {
     std::string line;
     for (const auto word : absl::StrSplit(paragraph, ' ', absl::SkipEmpty())) {
-      if (!line.empty() &&
-          static_cast<int>(line.size() + 1 + word.size()) > width) {
+      if (!line.empty() && static_cast<int>(line.size() + 1 + word.size()) > width) {
         lines.push_back(line);
         line.clear();
       }
@@ -34,10 +33,9 @@ std::vector<std::string> Wrap(const std::string& text, int width) {
 }
 
 // `left` in the first column and `right` wrapped in the second.
-void AppendRow(const std::string& left, const std::string& right, int column,
-               int width, std::string* out) {
-  const std::vector<std::string> lines =
-      Wrap(right, std::max(width - column, 20));
+void AppendRow(const std::string& left, const std::string& right, int column, int width,
+               std::string* out) {
+  const std::vector<std::string> lines = Wrap(right, std::max(width - column, 20));
   size_t first = 0;
   if (static_cast<int>(left.size()) + 1 < column) {
     absl::StrAppend(out, absl::StrFormat("%-*s", column, left), lines[0], "\n");
@@ -51,14 +49,12 @@ void AppendRow(const std::string& left, const std::string& right, int column,
 }
 
 std::string OptionLabel(const Option& option) {
-  std::string label = option.short_name == 0
-                          ? "      "
-                          : absl::StrFormat("  -%c, ", option.short_name);
+  std::string label =
+      option.short_name == 0 ? "      " : absl::StrFormat("  -%c, ", option.short_name);
   absl::StrAppend(&label, "--", option.name);
   if (option.kind == ValueKind::kFlag) return label;
-  const std::string value = option.value_name.empty()
-                                ? absl::StrJoin(option.choices, "|")
-                                : option.value_name;
+  const std::string value =
+      option.value_name.empty() ? absl::StrJoin(option.choices, "|") : option.value_name;
   return absl::StrCat(label, " ", value);
 }
 
@@ -77,20 +73,17 @@ int Clamp(int width) { return std::clamp(width, kMinWidth, kMaxWidth); }
 
 std::string ProgramHelp(const Program& program, int width) {
   width = Clamp(width);
-  std::string out =
-      absl::StrCat(program.summary, "\n\nUsage: ", program.name,
-                   " COMMAND [OPTION]... [ARGUMENT]\n\nCommands:\n");
+  std::string out = absl::StrCat(program.summary, "\n\nUsage: ", program.name,
+                                 " COMMAND [OPTION]... [ARGUMENT]\n\nCommands:\n");
   for (const Command& command : program.commands) {
     AppendRow("  " + command.name, command.summary, /*column=*/14, width, &out);
   }
-  absl::StrAppend(&out, "\n\"", program.name,
-                  " COMMAND --help\" describes a command.\n\n",
+  absl::StrAppend(&out, "\n\"", program.name, " COMMAND --help\" describes a command.\n\n",
                   program.epilogue);
   return out;
 }
 
-std::string CommandHelp(const Program& program, const Command& command,
-                        int width) {
+std::string CommandHelp(const Program& program, const Command& command, int width) {
   width = Clamp(width);
   std::string out = absl::StrCat("Usage: ", Usage(program, command), "\n\n");
   for (const std::string& line : Wrap(command.description, width)) {
@@ -103,8 +96,7 @@ std::string CommandHelp(const Program& program, const Command& command,
     }
   }
   if (!command.examples.empty()) absl::StrAppend(&out, "\nExamples:\n");
-  for (const std::string& example : command.examples)
-    absl::StrAppend(&out, "  ", example, "\n");
+  for (const std::string& example : command.examples) absl::StrAppend(&out, "  ", example, "\n");
   return absl::StrCat(out, "\n", program.epilogue);
 }
 

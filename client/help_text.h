@@ -13,8 +13,7 @@ std::string ProgramHelp(const Program& program, int width);
 
 // One command: usage, description, options by group, examples. Wrapped to
 // `width` columns, at least 40.
-std::string CommandHelp(const Program& program, const Command& command,
-                        int width);
+std::string CommandHelp(const Program& program, const Command& command, int width);
 
 }  // namespace magnet::client
 

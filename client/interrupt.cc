@@ -11,8 +11,7 @@
 
 namespace magnet::client {
 
-Interrupt::Handler::Handler(Interrupt* interrupt,
-                            std::function<void()> on_raise)
+Interrupt::Handler::Handler(Interrupt* interrupt, std::function<void()> on_raise)
     : interrupt_(interrupt) {
   absl::MutexLock lock(&interrupt_->mutex_);
   id_ = interrupt_->next_id_++;
@@ -44,9 +43,8 @@ int Interrupt::exit_code() const {
 
 bool Interrupt::WaitFor(absl::Duration duration) {
   absl::MutexLock lock(&mutex_);
-  const auto is_raised = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return signal_number_ != 0;
-  };
+  const auto is_raised = [this]()
+                             ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return signal_number_ != 0; };
   return mutex_.AwaitWithTimeout(absl::Condition(&is_raised), duration);
 }
 

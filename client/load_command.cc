@@ -31,62 +31,60 @@ std::vector<std::string> DefaultPrompts() {
 }
 
 OptionGroup LoadOptionGroup() {
-  return {
-      "Load",
-      {
-          {.name = "concurrency",
-           .short_name = 'c',
-           .kind = ValueKind::kInteger,
-           .value_name = "N",
-           .help = "Closed loop: keep N calls running. Default: 1.",
-           .min = 1,
-           .max = kMaxConcurrency},
-          {.name = "rate",
-           .short_name = 'r',
-           .kind = ValueKind::kNumber,
-           .value_name = "PER-SECOND",
-           .help = "Open loop: start calls at random moments (Poisson), so "
-                   "many a second, "
-                   "whether or not others have ended.",
-           .min = 0,
-           .max = 1e6,
-           .min_is_open = true},
-          {.name = "requests",
-           .short_name = 'n',
-           .kind = ValueKind::kInteger,
-           .value_name = "N",
-           .help = "Calls in all. Default: 20, or no limit with --duration.",
-           .min = 1,
-           .max = 1e12},
-          {.name = "duration",
-           .kind = ValueKind::kNumber,
-           .value_name = "SECONDS",
-           .help = "Start calls for this long, then wait for the last.",
-           .min = 0,
-           .max = kUnbounded,
-           .min_is_open = true},
-          {.name = "cancel-fraction",
-           .kind = ValueKind::kNumber,
-           .value_name = "SHARE",
-           .help = "Cancel this share of the calls, when sent, when started or "
-                   "at the first "
-                   "audio. Default: 0.",
-           .min = 0,
-           .max = 1},
-          {.name = "prompts-file",
-           .kind = ValueKind::kFile,
-           .value_name = "FILE",
-           .help =
-               "Draw prompts from the lines of FILE. Default: six of its own."},
-          {.name = "seconds-of",
-           .kind = ValueKind::kText,
-           .value_name = "S,S,...",
-           .help = "Draw the length of each clip from these: 2,5,10. Default: "
-                   "--seconds."},
-          FormatOption(),
-          {.name = "json", .help = "Print the report as one line of JSON."},
-          {.name = "quiet", .short_name = 'q', .help = "Show no progress."},
-      }};
+  return {"Load",
+          {
+              {.name = "concurrency",
+               .short_name = 'c',
+               .kind = ValueKind::kInteger,
+               .value_name = "N",
+               .help = "Closed loop: keep N calls running. Default: 1.",
+               .min = 1,
+               .max = kMaxConcurrency},
+              {.name = "rate",
+               .short_name = 'r',
+               .kind = ValueKind::kNumber,
+               .value_name = "PER-SECOND",
+               .help = "Open loop: start calls at random moments (Poisson), so "
+                       "many a second, "
+                       "whether or not others have ended.",
+               .min = 0,
+               .max = 1e6,
+               .min_is_open = true},
+              {.name = "requests",
+               .short_name = 'n',
+               .kind = ValueKind::kInteger,
+               .value_name = "N",
+               .help = "Calls in all. Default: 20, or no limit with --duration.",
+               .min = 1,
+               .max = 1e12},
+              {.name = "duration",
+               .kind = ValueKind::kNumber,
+               .value_name = "SECONDS",
+               .help = "Start calls for this long, then wait for the last.",
+               .min = 0,
+               .max = kUnbounded,
+               .min_is_open = true},
+              {.name = "cancel-fraction",
+               .kind = ValueKind::kNumber,
+               .value_name = "SHARE",
+               .help = "Cancel this share of the calls, when sent, when started or "
+                       "at the first "
+                       "audio. Default: 0.",
+               .min = 0,
+               .max = 1},
+              {.name = "prompts-file",
+               .kind = ValueKind::kFile,
+               .value_name = "FILE",
+               .help = "Draw prompts from the lines of FILE. Default: six of its own."},
+              {.name = "seconds-of",
+               .kind = ValueKind::kText,
+               .value_name = "S,S,...",
+               .help = "Draw the length of each clip from these: 2,5,10. Default: "
+                       "--seconds."},
+              FormatOption(),
+              {.name = "json", .help = "Print the report as one line of JSON."},
+              {.name = "quiet", .short_name = 'q', .help = "Show no progress."},
+          }};
 }
 
 struct Plan {
@@ -95,8 +93,7 @@ struct Plan {
   LoadRunOptions run;
 };
 
-absl::StatusOr<std::vector<std::string>> ReadPrompts(
-    const ParsedOptions& options) {
+absl::StatusOr<std::vector<std::string>> ReadPrompts(const ParsedOptions& options) {
   if (!options.Has("prompts-file")) return DefaultPrompts();
   const std::string path = options.Text("prompts-file");
   std::ifstream file(path);
@@ -105,14 +102,12 @@ absl::StatusOr<std::vector<std::string>> ReadPrompts(
     if (!line.empty()) prompts.push_back(line);
   }
   if (prompts.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("--prompts-file: no prompts in \"", path, "\""));
+    return absl::NotFoundError(absl::StrCat("--prompts-file: no prompts in \"", path, "\""));
   }
   return prompts;
 }
 
-absl::Status ReadSchedule(const ParsedOptions& options,
-                          LoadScheduleOptions* schedule) {
+absl::Status ReadSchedule(const ParsedOptions& options, LoadScheduleOptions* schedule) {
   auto request = ReadSamplingRequest(options);
   if (!request.ok()) return request.status();
   schedule->request = *std::move(request);
@@ -126,8 +121,7 @@ absl::Status ReadSchedule(const ParsedOptions& options,
   if (options.Has("seconds-of")) {
     auto seconds = ParseSecondsList(options.Text("seconds-of"));
     if (!seconds.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--seconds-of: ", seconds.status().message()));
+      return absl::InvalidArgumentError(absl::StrCat("--seconds-of: ", seconds.status().message()));
     }
     schedule->seconds = *std::move(seconds);
   }
@@ -137,25 +131,19 @@ absl::Status ReadSchedule(const ParsedOptions& options,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Plan> ReadPlan(const ParsedOptions& options,
-                              const Environment& environment) {
+absl::StatusOr<Plan> ReadPlan(const ParsedOptions& options, const Environment& environment) {
   Plan plan;
   if (options.Has("rate") && options.Has("concurrency")) {
-    return absl::InvalidArgumentError(
-        "--rate and --concurrency exclude each other");
+    return absl::InvalidArgumentError("--rate and --concurrency exclude each other");
   }
   auto connection = ReadConnection(options, environment);
   if (!connection.ok()) return connection.status();
   plan.connection = *std::move(connection);
-  if (auto status = ReadSchedule(options, &plan.schedule); !status.ok())
-    return status;
+  if (auto status = ReadSchedule(options, &plan.schedule); !status.ok()) return status;
   plan.run.concurrency =
-      options.Has("rate") ? 0
-                          : static_cast<int>(options.Integer("concurrency", 1));
-  plan.run.requests = options.Integer(
-      "requests", options.Has("duration") ? 0 : kDefaultRequests);
-  if (options.Has("duration"))
-    plan.run.duration = absl::Seconds(options.Number("duration"));
+      options.Has("rate") ? 0 : static_cast<int>(options.Integer("concurrency", 1));
+  plan.run.requests = options.Integer("requests", options.Has("duration") ? 0 : kDefaultRequests);
+  if (options.Has("duration")) plan.run.duration = absl::Seconds(options.Number("duration"));
   return plan;
 }
 
@@ -166,9 +154,9 @@ int ExitCodeOfSamples(const std::vector<LoadSample>& samples) {
     if (sample.code == grpc::StatusCode::OK) return kExitOk;
     if (!sample.cancelled_on_purpose) ++counts[sample.code];
   }
-  const auto commonest = std::max_element(
-      counts.begin(), counts.end(),
-      [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto commonest =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   return commonest == counts.end() ? kExitOk : ExitCodeOf(commonest->first);
 }
 
@@ -187,17 +175,14 @@ Command LoadCommand() {
       "cancellations; call i "
       "generates with SEED+i. Default seed: 0.";
   command.groups = {LoadOptionGroup()};
-  for (OptionGroup& group : SamplingOptionGroups())
-    command.groups.push_back(std::move(group));
+  for (OptionGroup& group : SamplingOptionGroups()) command.groups.push_back(std::move(group));
   for (Option& option : command.groups[1].options) {
-    if (option.name == "seed")
-      option.help = "Decides the whole run. Default: 0.";
+    if (option.name == "seed") option.help = "Decides the whole run. Default: 0.";
   }
   command.groups.push_back(ConnectionOptionGroup());
   command.groups.push_back(HelpOptionGroup());
-  command.examples = {
-      "magnet-client load -c 4 -n 100 --json > load.json",
-      "magnet-client load --rate 0.5 --duration 300 --seconds-of 2,5,10"};
+  command.examples = {"magnet-client load -c 4 -n 100 --json > load.json",
+                      "magnet-client load --rate 0.5 --duration 300 --seconds-of 2,5,10"};
   return command;
 }
 
@@ -210,20 +195,17 @@ int RunLoad(const ParsedOptions& options, const Environment& environment) {
   const auto stub = v1::MusicService::NewStub(OpenChannel(plan->connection));
   LoadRun run(stub.get(), &plan->connection, &environment,
               [&bar](int64_t done, int64_t running, int64_t failed) {
-                bar.Note(absl::StrFormat("%d done, %d running, %d failed", done,
-                                         running, failed));
+                bar.Note(absl::StrFormat("%d done, %d running, %d failed", done, running, failed));
               });
   LoadSchedule schedule(plan->schedule);
   const absl::Time start = environment.clock->Now();
   const std::vector<LoadSample> samples = run.Run(&schedule, plan->run);
-  const LoadReport report =
-      MakeLoadReport(samples, environment.clock->Now() - start);
+  const LoadReport report = MakeLoadReport(samples, environment.clock->Now() - start);
   bar.Clear();
   *environment.out << (options.Has("json") ? JsonLine(LoadReportJson(report))
                                            : LoadReportText(report))
                    << std::flush;
-  if (environment.interrupt->raised())
-    return environment.interrupt->exit_code();
+  if (environment.interrupt->raised()) return environment.interrupt->exit_code();
   return ExitCodeOfSamples(samples);
 }
 

@@ -16,18 +16,15 @@ nlohmann::json DistributionJson(const Distribution& values) {
           {"p90", values.p90},     {"p99", values.p99},   {"max", values.max}};
 }
 
-std::string Row(const char* name, const char* unit,
-                const Distribution& values) {
+std::string Row(const char* name, const char* unit, const Distribution& values) {
   if (values.count == 0) return "";
-  return absl::StrFormat("  %-18s %9.3f %9.3f %9.3f %9.3f %9.3f  %s\n", name,
-                         values.p50, values.p90, values.p99, values.max,
-                         values.mean, unit);
+  return absl::StrFormat("  %-18s %9.3f %9.3f %9.3f %9.3f %9.3f  %s\n", name, values.p50,
+                         values.p90, values.p99, values.max, values.mean, unit);
 }
 
 }  // namespace
 
-LoadReport MakeLoadReport(const std::vector<LoadSample>& samples,
-                          absl::Duration wall) {
+LoadReport MakeLoadReport(const std::vector<LoadSample>& samples, absl::Duration wall) {
   LoadReport report;
   report.requests = static_cast<int>(samples.size());
   report.wall_seconds = absl::ToDoubleSeconds(wall);
@@ -46,8 +43,7 @@ LoadReport MakeLoadReport(const std::vector<LoadSample>& samples,
     first_audio.push_back(absl::ToDoubleSeconds(sample.first_audio));
     total.push_back(absl::ToDoubleSeconds(sample.total));
     queue.push_back(sample.queue_seconds);
-    if (sample.audio_seconds > 0)
-      factor.push_back(sample.compute_seconds / sample.audio_seconds);
+    if (sample.audio_seconds > 0) factor.push_back(sample.compute_seconds / sample.audio_seconds);
   }
   report.first_audio_seconds = Describe(std::move(first_audio));
   report.total_seconds = Describe(std::move(total));
@@ -78,18 +74,16 @@ std::string LoadReportText(const LoadReport& report) {
   std::string text = absl::StrFormat(
       "%d requests in %.1f s: %d succeeded, %d cancelled on purpose, %d "
       "failed\n",
-      report.requests, report.wall_seconds, report.succeeded, report.cancelled,
-      report.failed());
+      report.requests, report.wall_seconds, report.succeeded, report.cancelled, report.failed());
   for (const auto& [code, count] : report.errors) {
     absl::StrAppend(&text, absl::StrFormat("  %5d %s\n", count, code));
   }
   if (report.succeeded == 0) return text;
-  absl::StrAppend(
-      &text, absl::StrFormat("%.2f clips/s, %.2f s of music per second\n\n",
-                             PerSecond(report.succeeded, report),
-                             PerSecond(report.audio_seconds, report)));
-  absl::StrAppend(&text, absl::StrFormat("  %-18s %9s %9s %9s %9s %9s\n", "",
-                                         "p50", "p90", "p99", "max", "mean"));
+  absl::StrAppend(&text, absl::StrFormat("%.2f clips/s, %.2f s of music per second\n\n",
+                                         PerSecond(report.succeeded, report),
+                                         PerSecond(report.audio_seconds, report)));
+  absl::StrAppend(&text, absl::StrFormat("  %-18s %9s %9s %9s %9s %9s\n", "", "p50", "p90", "p99",
+                                         "max", "mean"));
   absl::StrAppend(&text, Row("first audio", "s", report.first_audio_seconds),
                   Row("whole clip", "s", report.total_seconds),
                   Row("in the queue", "s", report.queue_seconds),

@@ -17,9 +17,8 @@ namespace magnet::client {
 struct LoadReport {
   int requests = 0;
   int succeeded = 0;
-  int cancelled = 0;  // on purpose
-  std::map<std::string, int>
-      errors;  // code name -> how many; neither of the above
+  int cancelled = 0;                  // on purpose
+  std::map<std::string, int> errors;  // code name -> how many; neither of the above
   double wall_seconds = 0;
   double audio_seconds = 0;  // made in all
   Distribution first_audio_seconds;
@@ -31,8 +30,7 @@ struct LoadReport {
   int failed() const { return requests - succeeded - cancelled; }
 };
 
-LoadReport MakeLoadReport(const std::vector<LoadSample>& samples,
-                          absl::Duration wall);
+LoadReport MakeLoadReport(const std::vector<LoadSample>& samples, absl::Duration wall);
 
 // Keys are the names of the fields above; and "requests_per_second",
 // "audio_seconds_per_second".

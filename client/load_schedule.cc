@@ -16,19 +16,15 @@ ScheduledRequest LoadSchedule::Next() {
   next.request.set_prompt(options_.prompts[draw(options_.prompts.size())]);
   next.request.set_seed(options_.seed + index_++);
   if (!options_.seconds.empty()) {
-    next.request.set_duration_seconds(
-        options_.seconds[draw(options_.seconds.size())]);
+    next.request.set_duration_seconds(options_.seconds[draw(options_.seconds.size())]);
   }
-  if (std::uniform_real_distribution<double>(0, 1)(random_) <
-      options_.cancel_fraction) {
-    constexpr CancelPoint kPoints[] = {CancelPoint::kWhenSent,
-                                       CancelPoint::kWhenStarted,
+  if (std::uniform_real_distribution<double>(0, 1)(random_) < options_.cancel_fraction) {
+    constexpr CancelPoint kPoints[] = {CancelPoint::kWhenSent, CancelPoint::kWhenStarted,
                                        CancelPoint::kAtFirstAudio};
     next.cancel = kPoints[draw(std::size(kPoints))];
   }
   if (options_.rate > 0) {
-    arrival_ += absl::Seconds(
-        std::exponential_distribution<double>(options_.rate)(random_));
+    arrival_ += absl::Seconds(std::exponential_distribution<double>(options_.rate)(random_));
     next.arrival = arrival_;
   }
   return next;

@@ -21,7 +21,7 @@ struct LoadScheduleOptions {
   std::vector<double> seconds;       // drawn from; empty: as in `request`
   double rate = 0;                   // requests per second; 0: no arrival times
   double cancel_fraction = 0;        // [0, 1]
-  uint64_t seed = 0;  // of all draws; request i generates with seed + i
+  uint64_t seed = 0;                 // of all draws; request i generates with seed + i
 };
 
 struct ScheduledRequest {

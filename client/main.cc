@@ -13,6 +13,5 @@ int main(int argc, char** argv) {
   magnet::client::SystemClock clock(interrupt);
   const magnet::client::Environment environment =
       magnet::client::ProcessEnvironment(&clock, interrupt);
-  return magnet::client::RunClient(
-      std::vector<std::string>(argv + 1, argv + argc), environment);
+  return magnet::client::RunClient(std::vector<std::string>(argv + 1, argv + argc), environment);
 }

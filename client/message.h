@@ -23,8 +23,7 @@ int FailToStart(const Environment& environment, const std::string& command,
 
 // Prints the call's error with its details, and to `json`, if not null, as
 // {"error": ...}. Returns the exit code.
-int FailCall(const Environment& environment, const grpc::Status& status,
-             std::ostream* json);
+int FailCall(const Environment& environment, const grpc::Status& status, std::ostream* json);
 
 // "MESSAGE; trying again in 2.0 s".
 std::string RetryNote(const grpc::Status& status, absl::Duration delay);

@@ -16,8 +16,7 @@ namespace {
 
 // "SPAN_SCORE_MAX" as an option value: "max".
 std::string EnumWord(const std::string& name, const std::string& prefix) {
-  return absl::AsciiStrToLower(
-      name.substr(std::min(prefix.size(), name.size())));
+  return absl::AsciiStrToLower(name.substr(std::min(prefix.size(), name.size())));
 }
 
 std::string SamplingText(const v1::SamplingOptions& sampling) {
@@ -25,22 +24,18 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
   if (sampling.greedy()) {
     parts.push_back("greedy");
   } else {
-    parts.push_back(
-        absl::StrFormat("temperature %g%s", sampling.temperature(),
-                        sampling.anneal_temperature() ? " falling" : ""));
-    if (sampling.top_p() > 0)
-      parts.push_back(absl::StrFormat("top-p %g", sampling.top_p()));
+    parts.push_back(absl::StrFormat("temperature %g%s", sampling.temperature(),
+                                    sampling.anneal_temperature() ? " falling" : ""));
+    if (sampling.top_p() > 0) parts.push_back(absl::StrFormat("top-p %g", sampling.top_p()));
     if (sampling.top_p() == 0 && sampling.top_k() > 0) {
       parts.push_back(absl::StrCat("top-k ", sampling.top_k()));
     }
   }
-  parts.push_back(absl::StrFormat("guidance %g:%g", sampling.guidance_max(),
-                                  sampling.guidance_min()));
   parts.push_back(
-      absl::StrCat("steps ", absl::StrJoin(sampling.decoding_steps(), ",")));
+      absl::StrFormat("guidance %g:%g", sampling.guidance_max(), sampling.guidance_min()));
+  parts.push_back(absl::StrCat("steps ", absl::StrJoin(sampling.decoding_steps(), ",")));
   parts.push_back(
-      EnumWord(v1::SpanArrangement_Name(sampling.span_arrangement()),
-               "SPAN_ARRANGEMENT_"));
+      EnumWord(v1::SpanArrangement_Name(sampling.span_arrangement()), "SPAN_ARRANGEMENT_"));
   return absl::StrJoin(parts, ", ");
 }
 
@@ -49,8 +44,8 @@ std::string LimitsText(const v1::Limits& limits) {
       "clips up to %g s, prompts up to %d bytes, %d sections, %d texts, %d "
       "steps, given audio up "
       "to %.1f MiB",
-      limits.max_duration_seconds(), limits.max_prompt_bytes(),
-      limits.max_sections(), limits.max_prompts(), limits.max_total_steps(),
+      limits.max_duration_seconds(), limits.max_prompt_bytes(), limits.max_sections(),
+      limits.max_prompts(), limits.max_total_steps(),
       static_cast<double>(limits.max_given_audio_bytes()) / (1 << 20));
 }
 
@@ -58,15 +53,13 @@ void PrintModel(const v1::Model& model, bool is_default, std::ostream* out) {
   *out << model.name() << (model.version().empty() ? "" : " " + model.version())
        << (is_default ? " (default)" : "") << "\n";
   if (!model.description().empty()) *out << "  " << model.description() << "\n";
-  *out << absl::StrFormat("  audio     %d Hz, windows of %g s\n",
-                          model.sample_rate_hz(), model.window_seconds())
-       << absl::StrFormat("  codec     %d codebooks of %d, %g frames/s\n",
-                          model.num_codebooks(), model.codebook_size(),
-                          model.frame_rate_hz())
+  *out << absl::StrFormat("  audio     %d Hz, windows of %g s\n", model.sample_rate_hz(),
+                          model.window_seconds())
+       << absl::StrFormat("  codec     %d codebooks of %d, %g frames/s\n", model.num_codebooks(),
+                          model.codebook_size(), model.frame_rate_hz())
        << "  defaults  " << SamplingText(model.default_sampling()) << "\n"
        << "  limits    " << LimitsText(model.limits()) << "\n";
-  if (!model.license().empty())
-    *out << "  licence   " << model.license() << "\n";
+  if (!model.license().empty()) *out << "  licence   " << model.license() << "\n";
 }
 
 void PrintJson(const google::protobuf::Message& message, std::ostream* out) {
@@ -78,15 +71,14 @@ void PrintJson(const google::protobuf::Message& message, std::ostream* out) {
   *out << json << std::endl;
 }
 
-int PrintOne(v1::MusicService::Stub* stub, const UnarySetting& setting,
-             const std::string& name, bool json) {
+int PrintOne(v1::MusicService::Stub* stub, const UnarySetting& setting, const std::string& name,
+             bool json) {
   v1::GetModelRequest request;
   request.set_name(name);
   v1::GetModelResponse response;
-  const grpc::Status status =
-      CallUnary(setting, [&](grpc::ClientContext* context) {
-        return stub->GetModel(context, request, &response);
-      });
+  const grpc::Status status = CallUnary(setting, [&](grpc::ClientContext* context) {
+    return stub->GetModel(context, request, &response);
+  });
   if (!status.ok()) return FailUnary(setting, status, json);
   std::ostream* const out = setting.environment->out;
   if (json) {
@@ -97,13 +89,11 @@ int PrintOne(v1::MusicService::Stub* stub, const UnarySetting& setting,
   return 0;
 }
 
-int PrintAll(v1::MusicService::Stub* stub, const UnarySetting& setting,
-             bool json) {
+int PrintAll(v1::MusicService::Stub* stub, const UnarySetting& setting, bool json) {
   v1::ListModelsResponse response;
-  const grpc::Status status =
-      CallUnary(setting, [&](grpc::ClientContext* context) {
-        return stub->ListModels(context, v1::ListModelsRequest(), &response);
-      });
+  const grpc::Status status = CallUnary(setting, [&](grpc::ClientContext* context) {
+    return stub->ListModels(context, v1::ListModelsRequest(), &response);
+  });
   if (!status.ok()) return FailUnary(setting, status, json);
   std::ostream* const out = setting.environment->out;
   if (json) {
@@ -129,25 +119,21 @@ Command ModelsCommand() {
       "its audio, its limits "
       "and what is used where \"generate\" is told nothing.";
   command.operand = {.name = "MODEL"};
-  command.groups = {
-      {"Output",
-       {{.name = "json", .help = "Print the server's answer as JSON."}}},
-      ConnectionOptionGroup(),
-      HelpOptionGroup()};
+  command.groups = {{"Output", {{.name = "json", .help = "Print the server's answer as JSON."}}},
+                    ConnectionOptionGroup(),
+                    HelpOptionGroup()};
   command.groups[1].options.push_back(NoRetryOption());
   return command;
 }
 
 int RunModels(const ParsedOptions& options, const Environment& environment) {
   const auto connection = ReadConnection(options, environment);
-  if (!connection.ok())
-    return FailToStart(environment, "models", connection.status());
+  if (!connection.ok()) return FailToStart(environment, "models", connection.status());
   UnarySetting setting = {&environment, &*connection};
   if (options.Has("no-retry")) setting.retry.max_retries = 0;
   const auto stub = v1::MusicService::NewStub(OpenChannel(*connection));
   if (options.has_operand()) {
-    return PrintOne(stub.get(), setting, options.operand(),
-                    options.Has("json"));
+    return PrintOne(stub.get(), setting, options.operand(), options.Has("json"));
   }
   return PrintAll(stub.get(), setting, options.Has("json"));
 }

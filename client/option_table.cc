@@ -42,8 +42,7 @@ const Command* FindCommand(const Program& program, const std::string& name) {
 }
 
 const Option* FindOption(const Command& command, const std::string& name) {
-  return FindIf(command,
-                [&](const Option& option) { return option.name == name; });
+  return FindIf(command, [&](const Option& option) { return option.name == name; });
 }
 
 const Option* FindShortOption(const Command& command, char short_name) {
@@ -52,8 +51,7 @@ const Option* FindShortOption(const Command& command, char short_name) {
   });
 }
 
-std::string ClosestName(const std::string& typed,
-                        const std::vector<std::string>& names) {
+std::string ClosestName(const std::string& typed, const std::vector<std::string>& names) {
   std::string closest;
   size_t fewest = 3;
   for (const std::string& name : names) {

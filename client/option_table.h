@@ -26,12 +26,11 @@ struct Option {
   std::string name = {};
   char short_name = 0;  // 0: none
   ValueKind kind = ValueKind::kFlag;
-  std::string value_name =
-      {};                    // as --help shows it; empty for flags and choices
-  std::string help = {};     // one or two sentences; names the default
-  double min = 0;            // inclusive; numbers and integers
-  double max = 0;            // inclusive
-  bool min_is_open = false;  // the value must be greater than min
+  std::string value_name = {};  // as --help shows it; empty for flags and choices
+  std::string help = {};        // one or two sentences; names the default
+  double min = 0;               // inclusive; numbers and integers
+  double max = 0;               // inclusive
+  bool min_is_open = false;     // the value must be greater than min
   std::vector<std::string> choices = {};
   bool repeated = false;  // may be given more than once
 };
@@ -78,8 +77,7 @@ const Option* FindShortOption(const Command& command, char short_name);
 
 // Which of `names` was probably meant by `typed`: at most 2 edits away; empty
 // when there is none.
-std::string ClosestName(const std::string& typed,
-                        const std::vector<std::string>& names);
+std::string ClosestName(const std::string& typed, const std::vector<std::string>& names);
 
 }  // namespace magnet::client
 

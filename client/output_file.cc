@@ -30,15 +30,13 @@ PartialFiles& TheirList() {
 }
 
 absl::Status Failed(const std::string& what, const std::string& path) {
-  return absl::ErrnoToStatus(errno,
-                             absl::StrCat("cannot ", what, " \"", path, "\""));
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " \"", path, "\""));
 }
 
 bool IsDevice(const std::string& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
-  return fs::exists(status) && !fs::is_regular_file(status) &&
-         !fs::is_directory(status);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
 // What a symbolic link leads to, or `path`.
@@ -56,8 +54,7 @@ mode_t FileMode() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(
-    const std::string& path) {
+absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path) {
   if (IsDevice(path)) {
     const int device = open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (device < 0) return Failed("write", path);
@@ -65,12 +62,10 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(
   }
   const fs::path target = Resolve(path);
   if (fs::is_directory(target)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", path, "\" is a folder"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" is a folder"));
   }
-  std::string name = (target.parent_path() /
-                      absl::StrCat(".", target.filename().string(), ".XXXXXX"))
-                         .string();
+  std::string name =
+      (target.parent_path() / absl::StrCat(".", target.filename().string(), ".XXXXXX")).string();
   PartialFiles& list = TheirList();
   absl::MutexLock lock(&list.mutex);
   const int file = mkostemp(name.data(), O_CLOEXEC);
@@ -92,8 +87,7 @@ OutputFile::~OutputFile() {
 absl::Status OutputFile::Append(const std::string& data) {
   size_t written = 0;
   while (written < data.size()) {
-    const ssize_t count =
-        write(file_descriptor_, data.data() + written, data.size() - written);
+    const ssize_t count = write(file_descriptor_, data.data() + written, data.size() - written);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return absl::ErrnoToStatus(errno, "cannot write the output");
     written += static_cast<size_t>(count);
@@ -103,14 +97,12 @@ absl::Status OutputFile::Append(const std::string& data) {
 
 absl::Status OutputFile::Commit(const std::string& path) {
   if (partial_path_.empty()) return absl::OkStatus();
-  if (fsync(file_descriptor_) != 0 ||
-      close(std::exchange(file_descriptor_, -1)) != 0) {
+  if (fsync(file_descriptor_) != 0 || close(std::exchange(file_descriptor_, -1)) != 0) {
     return Failed("write", path);
   }
   PartialFiles& list = TheirList();
   absl::MutexLock lock(&list.mutex);
-  if (rename(partial_path_.c_str(), Resolve(path).c_str()) != 0)
-    return Failed("create", path);
+  if (rename(partial_path_.c_str(), Resolve(path).c_str()) != 0) return Failed("create", path);
   list.paths.erase(std::exchange(partial_path_, ""));
   return absl::OkStatus();
 }

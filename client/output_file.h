@@ -16,8 +16,7 @@ class OutputFile {
  public:
   // `path` only says which folder; Commit() names the file. If `path` is a
   // device or pipe, bytes go there directly. Errors name the path.
-  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(
-      const std::string& path);
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path);
 
   // Removes the hidden file unless committed.
   ~OutputFile();
@@ -36,8 +35,7 @@ class OutputFile {
 
  private:
   OutputFile(int file_descriptor, std::string partial_path)
-      : file_descriptor_(file_descriptor),
-        partial_path_(std::move(partial_path)) {}
+      : file_descriptor_(file_descriptor), partial_path_(std::move(partial_path)) {}
 
   int file_descriptor_;
   std::string partial_path_;  // empty: a device, or already committed

@@ -17,8 +17,7 @@ namespace magnet::client {
 class ParsedOptions {
  public:
   bool Has(const std::string& name) const { return values_.count(name) > 0; }
-  std::string Text(const std::string& name,
-                   const std::string& otherwise = "") const;
+  std::string Text(const std::string& name, const std::string& otherwise = "") const;
   double Number(const std::string& name, double otherwise = 0) const;
   int64_t Integer(const std::string& name, int64_t otherwise = 0) const;
   uint64_t Unsigned(const std::string& name, uint64_t otherwise = 0) const;
@@ -30,8 +29,8 @@ class ParsedOptions {
   bool has_operand() const { return has_operand_; }
 
  private:
-  friend absl::StatusOr<ParsedOptions> ParseOptions(
-      const Command&, const std::vector<std::string>&);
+  friend absl::StatusOr<ParsedOptions> ParseOptions(const Command&,
+                                                    const std::vector<std::string>&);
   std::map<std::string, std::vector<std::string>> values_;
   std::string operand_;
   bool has_operand_ = false;
@@ -40,8 +39,8 @@ class ParsedOptions {
 // Parses what follows the command's name. "--" ends the options; "-" alone is
 // an operand. INVALID_ARGUMENT names the option, what it expects and what was
 // given. "--help" anywhere wins over errors that come after it.
-absl::StatusOr<ParsedOptions> ParseOptions(
-    const Command& command, const std::vector<std::string>& arguments);
+absl::StatusOr<ParsedOptions> ParseOptions(const Command& command,
+                                           const std::vector<std::string>& arguments);
 
 }  // namespace magnet::client
 

@@ -18,8 +18,7 @@ Distribution Describe(std::vector<double> values) {
   if (values.empty()) return described;
   std::sort(values.begin(), values.end());
   described.count = static_cast<int>(values.size());
-  described.mean =
-      std::accumulate(values.begin(), values.end(), 0.) / described.count;
+  described.mean = std::accumulate(values.begin(), values.end(), 0.) / described.count;
   described.p50 = Percentile(values, 50);
   described.p90 = Percentile(values, 90);
   described.p99 = Percentile(values, 99);

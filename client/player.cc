@@ -32,20 +32,16 @@ constexpr KnownPlayer kPlayers[] = {
 };
 
 bool IsWav(v1::AudioFormat format) {
-  return format == v1::AUDIO_FORMAT_WAV_S16 ||
-         format == v1::AUDIO_FORMAT_WAV_F32;
+  return format == v1::AUDIO_FORMAT_WAV_S16 || format == v1::AUDIO_FORMAT_WAV_F32;
 }
 
 bool IsRaw(v1::AudioFormat format) {
-  return format == v1::AUDIO_FORMAT_PCM_S16 ||
-         format == v1::AUDIO_FORMAT_PCM_F32;
+  return format == v1::AUDIO_FORMAT_PCM_S16 || format == v1::AUDIO_FORMAT_PCM_F32;
 }
 
 bool IsInstalled(const std::string& search_path, const std::string& program) {
-  for (const auto folder :
-       absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
-    if (access(absl::StrCat(folder, "/", program).c_str(), X_OK) == 0)
-      return true;
+  for (const auto folder : absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
+    if (access(absl::StrCat(folder, "/", program).c_str(), X_OK) == 0) return true;
   }
   return false;
 }
@@ -66,9 +62,8 @@ int Spawn(const std::string& command, int input, pid_t* process) {
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &pipe);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-                                            POSIX_SPAWN_SETSIGDEF |
-                                            POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   const char* arguments[] = {"/bin/sh", "-c", command.c_str(), nullptr};
   const int error = posix_spawn(process, arguments[0], &actions, &attributes,
                                 const_cast<char**>(arguments), environ);
@@ -79,11 +74,9 @@ int Spawn(const std::string& command, int input, pid_t* process) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FindPlayer(const std::string& search_path,
-                                       v1::AudioFormat format) {
+absl::StatusOr<std::string> FindPlayer(const std::string& search_path, v1::AudioFormat format) {
   if (IsRaw(format)) {
-    return absl::NotFoundError(
-        "--play cannot play raw samples; use another --format, or --player");
+    return absl::NotFoundError("--play cannot play raw samples; use another --format, or --player");
   }
   for (const KnownPlayer& player : kPlayers) {
     if (player.only_wav && !IsWav(format)) continue;
@@ -91,18 +84,15 @@ absl::StatusOr<std::string> FindPlayer(const std::string& search_path,
       return absl::StrCat("exec ", player.program, " ", player.arguments);
     }
   }
-  return absl::NotFoundError(IsWav(format)
-                                 ? "--play: no player found; install ffmpeg, "
-                                   "mpv, alsa-utils, sox or pipewire"
-                                 : "--play: no player for this format found; "
-                                   "install ffmpeg or mpv, or use wav");
+  return absl::NotFoundError(IsWav(format) ? "--play: no player found; install ffmpeg, "
+                                             "mpv, alsa-utils, sox or pipewire"
+                                           : "--play: no player for this format found; "
+                                             "install ffmpeg or mpv, or use wav");
 }
 
-absl::StatusOr<std::unique_ptr<Player>> Player::Start(
-    const std::string& command) {
+absl::StatusOr<std::unique_ptr<Player>> Player::Start(const std::string& command) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    return absl::ErrnoToStatus(errno, "cannot start the player");
+  if (pipe2(ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot start the player");
   pid_t process = 0;
   const int error = Spawn(command, ends[0], &process);
   close(ends[0]);
@@ -140,8 +130,7 @@ void Player::Feed() {
     }
     size_t written = 0;
     while (written < data.size()) {
-      const ssize_t count =
-          write(pipe_, data.data() + written, data.size() - written);
+      const ssize_t count = write(pipe_, data.data() + written, data.size() - written);
       if (count < 0 && errno == EINTR) continue;
       // A player that has been closed wants no more: its exit status tells why.
       if (count < 0) break;
@@ -160,8 +149,7 @@ absl::Status Player::Finish() {
   feeder_.join();
   // Waits without reaping: until then the id stays ours, and Stop() may use it.
   siginfo_t info;
-  while (waitid(P_PID, process_, &info, WEXITED | WNOWAIT) != 0 &&
-         errno == EINTR) {
+  while (waitid(P_PID, process_, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
   absl::MutexLock lock(&mutex_);
   int exit_status = 0;
@@ -171,10 +159,9 @@ absl::Status Player::Finish() {
     return absl::OkStatus();
   }
   return absl::InternalError(
-      WIFEXITED(exit_status) ? absl::StrCat("the player failed with exit code ",
-                                            WEXITSTATUS(exit_status))
-                             : absl::StrCat("the player was ended by signal ",
-                                            WTERMSIG(exit_status)));
+      WIFEXITED(exit_status)
+          ? absl::StrCat("the player failed with exit code ", WEXITSTATUS(exit_status))
+          : absl::StrCat("the player was ended by signal ", WTERMSIG(exit_status)));
 }
 
 void Player::Stop() {

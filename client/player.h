@@ -21,8 +21,7 @@ namespace magnet::client {
 // player found in `search_path` (folders joined by ':'): ffplay, mpv, pw-play,
 // aplay or SoX's play. NOT_FOUND names what could be installed, or that raw
 // samples need --player.
-absl::StatusOr<std::string> FindPlayer(const std::string& search_path,
-                                       v1::AudioFormat format);
+absl::StatusOr<std::string> FindPlayer(const std::string& search_path, v1::AudioFormat format);
 
 // A running player. A thread of its own feeds it, so that a player, which takes
 // as long as the music lasts, never holds up the server. Append() and Finish()
@@ -31,8 +30,7 @@ class Player {
  public:
   // Runs `command` in /bin/sh with audio on its standard input. Its standard
   // output goes to standard error. The process must ignore SIGPIPE.
-  static absl::StatusOr<std::unique_ptr<Player>> Start(
-      const std::string& command);
+  static absl::StatusOr<std::unique_ptr<Player>> Start(const std::string& command);
 
   // Stops the player if it still runs.
   ~Player();
@@ -57,9 +55,8 @@ class Player {
   std::thread feeder_;
   absl::Mutex mutex_;
   std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing more will be appended
-  bool reaped_ ABSL_GUARDED_BY(mutex_) =
-      false;  // process_ may belong to another
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;   // nothing more will be appended
+  bool reaped_ ABSL_GUARDED_BY(mutex_) = false;  // process_ may belong to another
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -17,10 +17,8 @@ constexpr char kCyan[] = "\x1b[36m";
 constexpr char kDim[] = "\x1b[2m";
 constexpr char kReset[] = "\x1b[0m";
 
-std::string Colored(const char* color, const std::string& text,
-                    const LineStyle& style) {
-  return style.color && !text.empty() ? absl::StrCat(color, text, kReset)
-                                      : text;
+std::string Colored(const char* color, const std::string& text, const LineStyle& style) {
+  return style.color && !text.empty() ? absl::StrCat(color, text, kReset) : text;
 }
 
 std::string Repeat(const char* symbol, int count) {
@@ -47,43 +45,32 @@ std::string Bar(double share, int columns, const LineStyle& style) {
 std::vector<std::string> Details(const v1::Progress& progress,
                                  std::optional<absl::Duration> remaining) {
   std::vector<std::string> parts;
-  if (remaining)
-    parts.push_back(absl::StrCat(FormatRemaining(*remaining), " left"));
+  if (remaining) parts.push_back(absl::StrCat(FormatRemaining(*remaining), " left"));
   if (progress.num_windows() > 1) {
-    parts.push_back(absl::StrFormat("window %d/%d", progress.window() + 1,
-                                    progress.num_windows()));
+    parts.push_back(absl::StrFormat("window %d/%d", progress.window() + 1, progress.num_windows()));
   }
-  parts.push_back(absl::StrFormat("stage %d/%d", progress.stage() + 1,
-                                  progress.num_stages()));
-  parts.push_back(absl::StrFormat("step %*d/%d",
-                                  progress.num_steps() > 9 ? 2 : 1,
-                                  progress.step(), progress.num_steps()));
+  parts.push_back(absl::StrFormat("stage %d/%d", progress.stage() + 1, progress.num_stages()));
+  parts.push_back(absl::StrFormat("step %*d/%d", progress.num_steps() > 9 ? 2 : 1, progress.step(),
+                                  progress.num_steps()));
   return parts;
 }
 
 }  // namespace
 
 std::string FormatRemaining(absl::Duration remaining) {
-  const int64_t seconds =
-      std::max<int64_t>(0, std::llround(absl::ToDoubleSeconds(remaining)));
+  const int64_t seconds = std::max<int64_t>(0, std::llround(absl::ToDoubleSeconds(remaining)));
   if (seconds < 60) return absl::StrFormat("%d s", seconds);
-  if (seconds < 3600)
-    return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
-  return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60,
-                         seconds % 60);
+  if (seconds < 3600) return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
+  return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-std::string RenderProgress(const v1::Progress& progress,
-                           std::optional<absl::Duration> remaining,
+std::string RenderProgress(const v1::Progress& progress, std::optional<absl::Duration> remaining,
                            const std::string& prefix, const LineStyle& style) {
   const double share =
       progress.total_steps() > 0
-          ? std::clamp(static_cast<double>(progress.steps_done()) /
-                           progress.total_steps(),
-                       0., 1.)
+          ? std::clamp(static_cast<double>(progress.steps_done()) / progress.total_steps(), 0., 1.)
           : 0;
-  const std::string percent =
-      absl::StrFormat("%3d %%", static_cast<int>(share * 100));
+  const std::string percent = absl::StrFormat("%3d %%", static_cast<int>(share * 100));
   int left = style.width - 1 - static_cast<int>(prefix.size() + percent.size());
   if (left < 0) return percent.substr(0, std::max(style.width - 1, 0));
   const int bar = left >= kMinBar + 1 ? kMinBar : 0;
@@ -99,8 +86,7 @@ std::string RenderProgress(const v1::Progress& progress,
   }
   std::string line = prefix;
   if (bar > 0) {
-    absl::StrAppend(&line, Bar(share, std::min(bar + left, kMaxBar), style),
-                    " ");
+    absl::StrAppend(&line, Bar(share, std::min(bar + left, kMaxBar), style), " ");
   }
   return absl::StrCat(line, percent, Colored(kDim, details, style));
 }
@@ -128,8 +114,7 @@ void ProgressBar::Update(const v1::Progress& progress) {
   if (now < next_draw_ && !is_last) return;
   next_draw_ = now + kDrawInterval;
   std::optional<absl::Duration> remaining;
-  if (progress.has_remaining_seconds())
-    remaining = absl::Seconds(progress.remaining_seconds());
+  if (progress.has_remaining_seconds()) remaining = absl::Seconds(progress.remaining_seconds());
   Draw(RenderProgress(progress, remaining, prefix_, Style()));
 }
 

@@ -14,8 +14,7 @@ namespace magnet::client {
 
 // How a line may look.
 struct LineStyle {
-  int width =
-      80;  // columns; the line is at most one less, so that it never wraps
+  int width = 80;  // columns; the line is at most one less, so that it never wraps
   bool color = false;
   bool unicode = true;
 };
@@ -23,8 +22,7 @@ struct LineStyle {
 // A bar, percent, time left, window, stage and step, as much of it as fits:
 // the details go first, then the bar. `prefix` comes before the bar.
 // `remaining`: what is left now, if known.
-std::string RenderProgress(const v1::Progress& progress,
-                           std::optional<absl::Duration> remaining,
+std::string RenderProgress(const v1::Progress& progress, std::optional<absl::Duration> remaining,
                            const std::string& prefix, const LineStyle& style);
 
 // `text` cut to the width, in the style of a note.

@@ -12,13 +12,11 @@ namespace magnet::client {
 namespace {
 
 absl::Status Expected(const std::string& what, absl::string_view found) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("expected ", what, ", got \"", found, "\""));
+  return absl::InvalidArgumentError(absl::StrCat("expected ", what, ", got \"", found, "\""));
 }
 
 bool ReadNumber(absl::string_view text, double* number) {
-  return absl::SimpleAtod(absl::StripAsciiWhitespace(text), number) &&
-         std::isfinite(*number);
+  return absl::SimpleAtod(absl::StripAsciiWhitespace(text), number) && std::isfinite(*number);
 }
 
 // One side of a "|", split at its last "*".
@@ -57,14 +55,11 @@ absl::StatusOr<v1::PromptSection> ParseMix(const std::string& text) {
   for (const MixPart& part : SplitMix(text)) {
     v1::WeightedPrompt* prompt = section.add_prompts();
     prompt->set_text(std::string(absl::StripAsciiWhitespace(part.text)));
-    if (prompt->text().empty())
-      return Expected("a text on both sides of \"|\"", text);
+    if (prompt->text().empty()) return Expected("a text on both sides of \"|\"", text);
     if (!part.weight) continue;
     double weight = 0;
     if (!ReadNumber(*part.weight, &weight) || weight <= 0) {
-      return Expected(
-          "a weight over 0 after \"*\" (write \\* for the character)",
-          *part.weight);
+      return Expected("a weight over 0 after \"*\" (write \\* for the character)", *part.weight);
     }
     prompt->set_weight(weight);
   }
@@ -74,8 +69,7 @@ absl::StatusOr<v1::PromptSection> ParseMix(const std::string& text) {
 absl::StatusOr<v1::PromptSection> ParseSection(const std::string& text) {
   const size_t colon = text.find(':');
   double start = 0;
-  if (colon == std::string::npos ||
-      !ReadNumber(text.substr(0, colon), &start) || start < 0) {
+  if (colon == std::string::npos || !ReadNumber(text.substr(0, colon), &start) || start < 0) {
     return Expected("\"SECONDS: TEXT\"", text);
   }
   absl::StatusOr<v1::PromptSection> section = ParseMix(text.substr(colon + 1));
@@ -87,8 +81,8 @@ absl::StatusOr<v1::TimeRange> ParseRange(const std::string& text) {
   const std::vector<std::string> ends = absl::StrSplit(text, '-');
   double start = 0;
   double end = 0;
-  if (ends.size() != 2 || !ReadNumber(ends[0], &start) ||
-      !ReadNumber(ends[1], &end) || start >= end) {
+  if (ends.size() != 2 || !ReadNumber(ends[0], &start) || !ReadNumber(ends[1], &end) ||
+      start >= end) {
     return Expected("\"START-END\" in seconds, START before END", text);
   }
   v1::TimeRange range;
@@ -101,8 +95,7 @@ absl::StatusOr<Guidance> ParseGuidance(const std::string& text) {
   const std::vector<std::string> words = absl::StrSplit(text, ':');
   Guidance guidance;
   double min = 0;
-  if (words.size() > 2 || !ReadNumber(words[0], &guidance.max) ||
-      guidance.max < 0 ||
+  if (words.size() > 2 || !ReadNumber(words[0], &guidance.max) || guidance.max < 0 ||
       (words.size() == 2 && (!ReadNumber(words[1], &min) || min < 0))) {
     return Expected("\"MAX\" or \"MAX:MIN\", both at least 0", text);
   }
@@ -114,8 +107,7 @@ absl::StatusOr<std::vector<int32_t>> ParseSteps(const std::string& text) {
   std::vector<int32_t> steps;
   for (const auto word : absl::StrSplit(text, ',')) {
     if (!absl::SimpleAtoi(word, &steps.emplace_back()) || steps.back() < 1) {
-      return Expected("one number of at least 1 per codebook, like 20,10,10,10",
-                      text);
+      return Expected("one number of at least 1 per codebook, like 20,10,10,10", text);
     }
   }
   return steps;

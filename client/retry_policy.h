@@ -49,8 +49,7 @@ struct RetryOptions {
 class RetryPolicy {
  public:
   // `seed`: of the jitter.
-  RetryPolicy(RetryOptions options, uint64_t seed)
-      : options_(options), random_(seed) {}
+  RetryPolicy(RetryOptions options, uint64_t seed) : options_(options), random_(seed) {}
 
   // How long to wait before another try, or nothing when there should be none:
   // the code is neither RESOURCE_EXHAUSTED nor UNAVAILABLE, a message had
@@ -70,9 +69,8 @@ class RetryPolicy {
 // Runs `try_once` until it succeeds, `policy` gives up or `clock` is
 // interrupted, and returns the last try. `before_wait` hears of every failed
 // try that will be repeated, with the wait that follows; it may be null.
-Attempt RunWithRetries(
-    RetryPolicy* policy, Clock* clock, const std::function<Attempt()>& try_once,
-    const std::function<void(const Attempt&, absl::Duration)>& before_wait);
+Attempt RunWithRetries(RetryPolicy* policy, Clock* clock, const std::function<Attempt()>& try_once,
+                       const std::function<void(const Attempt&, absl::Duration)>& before_wait);
 
 }  // namespace magnet::client
 

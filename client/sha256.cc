@@ -15,8 +15,7 @@ void Sha256::Update(const std::string& data) {
 std::string Sha256::Finish() {
   std::string digest(EVP_MAX_MD_SIZE, '\0');
   unsigned int size = 0;
-  EVP_DigestFinal_ex(context_.get(),
-                     reinterpret_cast<unsigned char*>(digest.data()), &size);
+  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), &size);
   digest.resize(size);
   return digest;
 }

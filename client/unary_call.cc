@@ -9,9 +9,8 @@
 
 namespace magnet::client {
 
-grpc::Status CallUnary(
-    const UnarySetting& setting,
-    const std::function<grpc::Status(grpc::ClientContext*)>& call) {
+grpc::Status CallUnary(const UnarySetting& setting,
+                       const std::function<grpc::Status(grpc::ClientContext*)>& call) {
   const Environment& environment = *setting.environment;
   const absl::Duration timeout = setting.connection->timeout;
   const absl::Time deadline = environment.clock->Now() + timeout;
@@ -22,8 +21,7 @@ grpc::Status CallUnary(
   const auto try_once = [&] {
     grpc::ClientContext context;
     PrepareContext(*setting.connection, deadline, &context);
-    const Interrupt::Handler cancel(environment.interrupt,
-                                    [&context] { context.TryCancel(); });
+    const Interrupt::Handler cancel(environment.interrupt, [&context] { context.TryCancel(); });
     Attempt attempt;
     attempt.status = call(&context);
     attempt.server_delay = ServerDelay(context, attempt.status);
@@ -32,12 +30,10 @@ grpc::Status CallUnary(
   const auto before_wait = [&](const Attempt& attempt, absl::Duration delay) {
     bar.Note(RetryNote(attempt.status, delay));
   };
-  return RunWithRetries(&policy, environment.clock, try_once, before_wait)
-      .status;
+  return RunWithRetries(&policy, environment.clock, try_once, before_wait).status;
 }
 
-int FailUnary(const UnarySetting& setting, const grpc::Status& status,
-              bool json) {
+int FailUnary(const UnarySetting& setting, const grpc::Status& status, bool json) {
   const Environment& environment = *setting.environment;
   if (environment.interrupt->raised()) {
     PrintError(environment, "interrupted");

@@ -22,14 +22,12 @@ struct UnarySetting {
 
 // Runs `call` with a prepared context until it succeeds or is not worth another
 // try. Interrupting cancels it.
-grpc::Status CallUnary(
-    const UnarySetting& setting,
-    const std::function<grpc::Status(grpc::ClientContext*)>& call);
+grpc::Status CallUnary(const UnarySetting& setting,
+                       const std::function<grpc::Status(grpc::ClientContext*)>& call);
 
 // The exit code of a failed call, after printing what failed, to stdout too if
 // `json`; that of the interrupt where there was one.
-int FailUnary(const UnarySetting& setting, const grpc::Status& status,
-              bool json);
+int FailUnary(const UnarySetting& setting, const grpc::Status& status, bool json);
 
 }  // namespace magnet::client
 

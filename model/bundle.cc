@@ -51,41 +51,35 @@ absl::Status VerifyChecksums(const std::string& folder, const Files& files) {
   if (absl::IsNotFound(sums.status())) return absl::OkStatus();
   if (!sums.ok()) return sums.status();
   std::map<std::string, std::string> expected;
-  for (absl::string_view line :
-       absl::StrSplit(std::string((*sums)->bytes()), '\n')) {
+  for (absl::string_view line : absl::StrSplit(std::string((*sums)->bytes()), '\n')) {
     if (line.empty()) continue;
     // 64 digits, a blank, a blank or '*', the name.
-    if (line.size() < 67 || line[64] != ' ' ||
-        (line[65] != ' ' && line[65] != '*')) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": expected lines of sha256sum"));
+    if (line.size() < 67 || line[64] != ' ' || (line[65] != ' ' && line[65] != '*')) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": expected lines of sha256sum"));
     }
-    expected[std::string(line.substr(66))] =
-        absl::AsciiStrToLower(line.substr(0, 64));
+    expected[std::string(line.substr(66))] = absl::AsciiStrToLower(line.substr(0, 64));
   }
   for (const auto& [name, file] : files) {
     const auto sum = expected.find(name);
     if (sum == expected.end()) {
       return absl::DataLossError(absl::StrCat(path, ": does not list ", name));
     }
-    if (const std::string found = Sha256Hex(file->bytes());
-        found != sum->second) {
-      return absl::DataLossError(absl::StrCat(file->path(),
-                                              ": expected the SHA-256 ",
-                                              sum->second, ", found ", found));
+    if (const std::string found = Sha256Hex(file->bytes()); found != sum->second) {
+      return absl::DataLossError(
+          absl::StrCat(file->path(), ": expected the SHA-256 ", sum->second, ", found ", found));
     }
   }
   for (const auto& [name, sum] : expected) {
     if (!files.contains(name)) {
-      return absl::DataLossError(absl::StrCat(
-          path, ": lists ", name, ", which is missing or no part of a bundle"));
+      return absl::DataLossError(
+          absl::StrCat(path, ": lists ", name, ", which is missing or no part of a bundle"));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadTensors(const std::shared_ptr<FileBytes>& file,
-                         const TensorShapes& shapes, TensorMap& tensors) {
+absl::Status ReadTensors(const std::shared_ptr<FileBytes>& file, const TensorShapes& shapes,
+                         TensorMap& tensors) {
   absl::StatusOr<SafetensorsFile> parsed = ParseSafetensors(file);
   if (!parsed.ok()) return parsed.status();
   tensors = std::move(parsed->tensors);
@@ -95,8 +89,7 @@ absl::Status ReadTensors(const std::shared_ptr<FileBytes>& file,
 absl::StatusOr<Bundle> OpenFiles(const std::string& folder) {
   absl::StatusOr<Files> files = MapFiles(folder);
   if (!files.ok()) return files.status();
-  if (absl::Status status = VerifyChecksums(folder, *files); !status.ok())
-    return status;
+  if (absl::Status status = VerifyChecksums(folder, *files); !status.ok()) return status;
   const FileBytes& config_file = *files->at(kConfigFile);
   absl::StatusOr<ModelConfig> config = ParseModelConfig(config_file.bytes());
   if (!config.ok()) {
@@ -112,55 +105,41 @@ absl::StatusOr<Bundle> OpenFiles(const std::string& folder) {
   } parts[] = {
       {kLmFile, LmTensorShapes(bundle.config.lm), bundle.lm},
       {kCodecFile, CodecTensorShapes(bundle.config.codec), bundle.codec},
-      {kTextEncoderFile, TextEncoderTensorShapes(bundle.config.text_encoder),
-       bundle.text_encoder},
+      {kTextEncoderFile, TextEncoderTensorShapes(bundle.config.text_encoder), bundle.text_encoder},
   };
   for (const auto& part : parts) {
-    absl::Status status =
-        ReadTensors(files->at(part.file), part.shapes, part.tensors);
+    absl::Status status = ReadTensors(files->at(part.file), part.shapes, part.tensors);
     if (!status.ok()) return status;
   }
   bundle.spiece_model = std::string(files->at(kSpieceFile)->bytes());
-  if (files->contains(kReadmeFile))
-    bundle.readme = std::string(files->at(kReadmeFile)->bytes());
+  if (files->contains(kReadmeFile)) bundle.readme = std::string(files->at(kReadmeFile)->bytes());
   return bundle;
 }
 
-absl::Status WriteFiles(const Bundle& bundle, torch::Dtype dtype,
-                        const std::string& folder) {
-  if (absl::Status status = CheckModelConfig(bundle.config); !status.ok())
-    return status;
+absl::Status WriteFiles(const Bundle& bundle, torch::Dtype dtype, const std::string& folder) {
+  if (absl::Status status = CheckModelConfig(bundle.config); !status.ok()) return status;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error)
-    return absl::UnknownError(absl::StrCat(folder, ": ", error.message()));
-  const auto path = [&](const char* name) {
-    return absl::StrCat(folder, "/", name);
-  };
+  if (error) return absl::UnknownError(absl::StrCat(folder, ": ", error.message()));
+  const auto path = [&](const char* name) { return absl::StrCat(folder, "/", name); };
   const std::pair<const char*, std::string> texts[] = {
       {kConfigFile, FormatModelConfig(bundle.config)},
       {kSpieceFile, bundle.spiece_model},
       {kReadmeFile, bundle.readme},
   };
   for (const auto& [name, text] : texts) {
-    if (absl::Status status = WriteFileAtomically(path(name), text);
-        !status.ok())
-      return status;
+    if (absl::Status status = WriteFileAtomically(path(name), text); !status.ok()) return status;
   }
   const std::pair<const char*, const TensorMap*> parts[] = {
-      {kLmFile, &bundle.lm},
-      {kCodecFile, &bundle.codec},
-      {kTextEncoderFile, &bundle.text_encoder}};
-  const SafetensorsWriteOptions options{.metadata = {{"format", "pt"}},
-                                        .floating_dtype = dtype};
+      {kLmFile, &bundle.lm}, {kCodecFile, &bundle.codec}, {kTextEncoderFile, &bundle.text_encoder}};
+  const SafetensorsWriteOptions options{.metadata = {{"format", "pt"}}, .floating_dtype = dtype};
   for (const auto& [name, tensors] : parts) {
     absl::Status status = WriteSafetensors(*tensors, options, path(name));
     if (!status.ok()) return status;
   }
   std::string sums;
   for (const char* name : kFiles) {
-    const absl::StatusOr<std::shared_ptr<FileBytes>> file =
-        FileBytes::Map(path(name));
+    const absl::StatusOr<std::shared_ptr<FileBytes>> file = FileBytes::Map(path(name));
     if (!file.ok()) return file.status();
     absl::StrAppend(&sums, Sha256Hex((*file)->bytes()), "  ", name, "\n");
   }
@@ -177,8 +156,7 @@ absl::StatusOr<Bundle> OpenBundle(const std::string& folder) {
   }
 }
 
-absl::Status WriteBundle(const Bundle& bundle, torch::Dtype dtype,
-                         const std::string& folder) {
+absl::Status WriteBundle(const Bundle& bundle, torch::Dtype dtype, const std::string& folder) {
   try {
     return WriteFiles(bundle, dtype, folder);
   } catch (const std::exception& error) {

@@ -22,9 +22,9 @@ namespace magnet {
 
 struct Bundle {
   ModelConfig config;
-  TensorMap lm;            // memory-mapped, in the file's type
-  TensorMap codec;         // likewise
-  TensorMap text_encoder;  // likewise
+  TensorMap lm;              // memory-mapped, in the file's type
+  TensorMap codec;           // likewise
+  TensorMap text_encoder;    // likewise
   std::string spiece_model;  // bytes of the SentencePiece model
   std::string readme;        // the model card; may be empty
 };

@@ -42,8 +42,8 @@ ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes gi
 }
 
 bool ClipGeneration::HasNewFrames(const Window& window) const {
-  return std::any_of(clip_.kept.begin() + window.first_new_frame(),
-                     clip_.kept.begin() + window.end, [](bool kept) { return !kept; });
+  return std::any_of(clip_.kept.begin() + window.first_new_frame(), clip_.kept.begin() + window.end,
+                     [](bool kept) { return !kept; });
 }
 
 void ClipGeneration::SkipKeptWindows() {
@@ -85,10 +85,8 @@ int64_t ClipGeneration::num_samples() const {
 absl::Status ClipGeneration::SetUpcomingSections(std::vector<PromptSection> sections) {
   GenerationSpec changed = spec_;
   changed.sections = std::move(sections);
-  for (const SpecViolation& violation :
-       FindViolations(changed, engine_->config, engine_->limits)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(violation.field, ": ", violation.description));
+  for (const SpecViolation& violation : FindViolations(changed, engine_->config, engine_->limits)) {
+    return absl::InvalidArgumentError(absl::StrCat(violation.field, ": ", violation.description));
   }
   for (const PromptSection& section : changed.sections) {
     if (const auto status = engine_->conditions->Encode(section.prompts); !status.ok()) {

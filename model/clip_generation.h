@@ -55,7 +55,7 @@ class ClipGeneration : public Generation {
  private:
   // Conditions that a run of windows shares.
   struct Conditions {
-    std::optional<int> section;  // index into spec_.sections; -1: before the first
+    std::optional<int> section;                  // index into spec_.sections; -1: before the first
     std::shared_ptr<const ConditionKv> prompts;  // null: the null condition
   };
 
@@ -75,7 +75,7 @@ class ClipGeneration : public Generation {
   GenerationSpec spec_;
   ClipCodes clip_;
   const std::vector<Window> windows_;
-  size_t window_ = 0;  // index of the current window; windows_.size() when done
+  size_t window_ = 0;                     // index of the current window; windows_.size() when done
   std::optional<WindowDecoder> decoder_;  // of the current window, once begun
   Conditions conditions_;
   std::shared_ptr<const ConditionKv> negative_;

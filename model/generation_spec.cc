@@ -45,69 +45,60 @@ class Violations {
   std::vector<SpecViolation> found_;
 };
 
-void CheckText(const std::string& field, const std::string& text,
-               const GenerationLimits& limits, Violations& out) {
+void CheckText(const std::string& field, const std::string& text, const GenerationLimits& limits,
+               Violations& out) {
   if (text.size() > static_cast<size_t>(std::max(limits.max_prompt_bytes, 0))) {
-    out.Add(field, "expected at most ", limits.max_prompt_bytes,
-            " bytes, found ", text.size());
+    out.Add(field, "expected at most ", limits.max_prompt_bytes, " bytes, found ", text.size());
   } else if (!IsUtf8(text)) {
     out.Add(field, "expected UTF-8");
   }
 }
 
-void CheckPrompts(const std::string& section,
-                  const std::vector<WeightedPrompt>& prompts,
+void CheckPrompts(const std::string& section, const std::vector<WeightedPrompt>& prompts,
                   const GenerationLimits& limits, Violations& out) {
-  if (prompts.empty())
-    out.Add(section + ".prompts", "expected at least one prompt");
+  if (prompts.empty()) out.Add(section + ".prompts", "expected at least one prompt");
   for (size_t i = 0; i < prompts.size(); ++i) {
     const std::string field = absl::StrCat(section, ".prompts[", i, "]");
     CheckText(field + ".text", prompts[i].text, limits, out);
     const double weight = prompts[i].weight;
     if (!(weight > 0 && std::isfinite(weight))) {
-      out.Add(field + ".weight", "expected a finite number over 0, found ",
-              weight);
+      out.Add(field + ".weight", "expected a finite number over 0, found ", weight);
     }
   }
-  const double sum = std::accumulate(
-      prompts.begin(), prompts.end(), 0.0,
-      [](double s, const WeightedPrompt& p) { return s + p.weight; });
-  const bool each_is_finite = std::all_of(
-      prompts.begin(), prompts.end(),
-      [](const auto& prompt) { return std::isfinite(prompt.weight); });
+  const double sum =
+      std::accumulate(prompts.begin(), prompts.end(), 0.0,
+                      [](double s, const WeightedPrompt& p) { return s + p.weight; });
+  const bool each_is_finite = std::all_of(prompts.begin(), prompts.end(), [](const auto& prompt) {
+    return std::isfinite(prompt.weight);
+  });
   if (each_is_finite && !std::isfinite(sum)) {
     out.Add(section + ".prompts", "expected weights with a finite sum");
   }
 }
 
-void CheckSections(const GenerationSpec& spec, const GenerationLimits& limits,
-                   Violations& out) {
+void CheckSections(const GenerationSpec& spec, const GenerationLimits& limits, Violations& out) {
   const auto& sections = spec.sections;
   if (sections.size() > static_cast<size_t>(std::max(limits.max_sections, 0))) {
-    out.Add("sections", "expected at most ", limits.max_sections,
-            " sections, found ", sections.size());
+    out.Add("sections", "expected at most ", limits.max_sections, " sections, found ",
+            sections.size());
     return;
   }
   size_t num_prompts = 0;
-  for (const PromptSection& section : sections)
-    num_prompts += section.prompts.size();
+  for (const PromptSection& section : sections) num_prompts += section.prompts.size();
   if (num_prompts > static_cast<size_t>(std::max(limits.max_prompts, 0))) {
-    out.Add("sections", "expected at most ", limits.max_prompts,
-            " prompts in all, found ", num_prompts);
+    out.Add("sections", "expected at most ", limits.max_prompts, " prompts in all, found ",
+            num_prompts);
     return;
   }
   for (size_t i = 0; i < sections.size(); ++i) {
     const std::string field = absl::StrCat("sections[", i, "]");
     const double start = sections[i].start_seconds;
     if (!std::isfinite(start)) {
-      out.Add(field + ".start_seconds", "expected a finite number, found ",
-              start);
+      out.Add(field + ".start_seconds", "expected a finite number, found ", start);
     } else if (i == 0 && start != 0) {
-      out.Add(field + ".start_seconds",
-              "expected 0 for the first section, found ", start);
+      out.Add(field + ".start_seconds", "expected 0 for the first section, found ", start);
     } else if (i > 0 && !(start > sections[i - 1].start_seconds)) {
-      out.Add(field + ".start_seconds",
-              "expected more than the section before (",
+      out.Add(field + ".start_seconds", "expected more than the section before (",
               sections[i - 1].start_seconds, "), found ", start);
     } else if (i > 0 && start >= spec.duration_seconds) {
       out.Add(field + ".start_seconds", "expected less than duration_seconds (",
@@ -120,24 +111,21 @@ void CheckSections(const GenerationSpec& spec, const GenerationLimits& limits,
 void CheckDuration(const GenerationSpec& spec, const ModelConfig& config,
                    const GenerationLimits& limits, Violations& out) {
   const double rate = config.codec.frame_rate_hz();
-  if (spec.duration_seconds >= 0 &&
-      spec.duration_seconds <= limits.max_duration_seconds &&
+  if (spec.duration_seconds >= 0 && spec.duration_seconds <= limits.max_duration_seconds &&
       NumFrames(spec.duration_seconds, rate) >= config.lm.span_len) {
     return;
   }
   out.Add("duration_seconds", "expected ", config.lm.span_len / rate, " to ",
-          limits.max_duration_seconds, " seconds, found ",
-          spec.duration_seconds);
+          limits.max_duration_seconds, " seconds, found ", spec.duration_seconds);
 }
 
-void CheckRegenerate(const std::string& given,
-                     const std::vector<TimeRange>& ranges, double given_seconds,
-                     double clip_seconds, Violations& out) {
+void CheckRegenerate(const std::string& given, const std::vector<TimeRange>& ranges,
+                     double given_seconds, double clip_seconds, Violations& out) {
   // More ranges than this could only touch the same frames again and again.
   constexpr size_t kMaxRanges = 1'000;
   if (ranges.size() > kMaxRanges) {
-    out.Add(given + ".regenerate", "expected at most ", kMaxRanges,
-            " ranges, found ", ranges.size());
+    out.Add(given + ".regenerate", "expected at most ", kMaxRanges, " ranges, found ",
+            ranges.size());
     return;
   }
   const double end = std::min(given_seconds, clip_seconds);
@@ -146,93 +134,80 @@ void CheckRegenerate(const std::string& given,
     const std::string field = absl::StrCat(given, ".regenerate[", i, "]");
     if (!(range.start_seconds >= 0 && range.start_seconds < end)) {
       out.Add(field + ".start_seconds",
-              "expected at least 0 and less than the end of the given part (",
-              end, "), found ", range.start_seconds);
+              "expected at least 0 and less than the end of the given part (", end, "), found ",
+              range.start_seconds);
     } else if (!(range.end_seconds > range.start_seconds &&
                  range.end_seconds <= given_seconds + kRoundingSeconds)) {
-      out.Add(field + ".end_seconds", "expected more than start_seconds (",
-              range.start_seconds,
-              ") and at most the length of the given part (", given_seconds,
-              "), found ", range.end_seconds);
+      out.Add(field + ".end_seconds", "expected more than start_seconds (", range.start_seconds,
+              ") and at most the length of the given part (", given_seconds, "), found ",
+              range.end_seconds);
     }
   }
 }
 
 // What holds for given audio and given codes alike. `given_frames` counts a
 // begun frame.
-void CheckGivenPart(const std::string& given, double given_seconds,
-                    int64_t given_frames,
-                    const std::vector<TimeRange>& regenerate,
-                    const GenerationSpec& spec, const ModelConfig& config,
-                    Violations& out) {
-  const int64_t num_frames =
-      NumFrames(spec.duration_seconds, config.codec.frame_rate_hz());
+void CheckGivenPart(const std::string& given, double given_seconds, int64_t given_frames,
+                    const std::vector<TimeRange>& regenerate, const GenerationSpec& spec,
+                    const ModelConfig& config, Violations& out) {
+  const int64_t num_frames = NumFrames(spec.duration_seconds, config.codec.frame_rate_hz());
   if (given_frames > num_frames + 1) {
-    out.Add("duration_seconds", "expected at least the length of ", given, " (",
-            given_seconds, " seconds), found ", spec.duration_seconds);
+    out.Add("duration_seconds", "expected at least the length of ", given, " (", given_seconds,
+            " seconds), found ", spec.duration_seconds);
     return;
   }
   CheckRegenerate(given, regenerate, given_seconds, spec.duration_seconds, out);
   // A clip may be cut to whole spans.
-  const int64_t cut =
-      spec.sampling.span_arrangement == SpanArrangement::kNonoverlap
-          ? num_frames % config.lm.span_len
-          : 0;
+  const int64_t cut = spec.sampling.span_arrangement == SpanArrangement::kNonoverlap
+                          ? num_frames % config.lm.span_len
+                          : 0;
   if (regenerate.empty() && given_frames >= num_frames - cut) {
-    out.Add("duration_seconds", "expected more than the length of ", given,
-            " (", given_seconds,
-            " seconds) where nothing of it is to be regenerated, found ",
-            spec.duration_seconds);
+    out.Add("duration_seconds", "expected more than the length of ", given, " (", given_seconds,
+            " seconds) where nothing of it is to be regenerated, found ", spec.duration_seconds);
   }
 }
 
-void CheckGivenAudio(const GenerationSpec& spec, const ModelConfig& config,
-                     bool duration_is_valid, Violations& out) {
+void CheckGivenAudio(const GenerationSpec& spec, const ModelConfig& config, bool duration_is_valid,
+                     Violations& out) {
   const GivenAudio& audio = spec.given_audio;
   if (audio.empty()) {
     if (!audio.regenerate.empty()) {
-      out.Add("given_audio.regenerate",
-              "expected no ranges where no audio is given");
+      out.Add("given_audio.regenerate", "expected no ranges where no audio is given");
     }
     return;
   }
   const size_t num_violations = out.size();
-  const auto bad =
-      std::find_if_not(audio.samples.begin(), audio.samples.end(),
-                       [](float sample) { return std::isfinite(sample); });
+  const auto bad = std::find_if_not(audio.samples.begin(), audio.samples.end(),
+                                    [](float sample) { return std::isfinite(sample); });
   if (bad != audio.samples.end()) {
     const auto index = bad - audio.samples.begin();
-    out.Add(absl::StrCat("given_audio.samples[", index, "]"),
-            "expected a finite number, found ", *bad);
+    out.Add(absl::StrCat("given_audio.samples[", index, "]"), "expected a finite number, found ",
+            *bad);
   }
-  out.ExpectRange("given_audio.sample_rate_hz", audio.sample_rate_hz,
-                  kMinSampleRateHz, kMaxSampleRateHz);
+  out.ExpectRange("given_audio.sample_rate_hz", audio.sample_rate_hz, kMinSampleRateHz,
+                  kMaxSampleRateHz);
   if (out.size() > num_violations || !duration_is_valid) return;
-  const double seconds =
-      static_cast<double>(audio.samples.size()) / audio.sample_rate_hz;
+  const double seconds = static_cast<double>(audio.samples.size()) / audio.sample_rate_hz;
   const double frames = seconds * config.codec.frame_rate_hz();
   if (frames < 1) {
     out.Add("given_audio.samples", "expected at least one frame of the codec (",
-            1 / config.codec.frame_rate_hz(), " seconds), found ", seconds,
-            " seconds");
+            1 / config.codec.frame_rate_hz(), " seconds), found ", seconds, " seconds");
     return;
   }
   const auto begun_frames = static_cast<int64_t>(std::ceil(frames - 1e-6));
-  CheckGivenPart("given_audio", seconds, begun_frames, audio.regenerate, spec,
-                 config, out);
+  CheckGivenPart("given_audio", seconds, begun_frames, audio.regenerate, spec, config, out);
 }
 
-void CheckGivenCodes(const GenerationSpec& spec, const ModelConfig& config,
-                     bool duration_is_valid, Violations& out) {
+void CheckGivenCodes(const GenerationSpec& spec, const ModelConfig& config, bool duration_is_valid,
+                     Violations& out) {
   const GivenCodes& given = spec.given_codes;
   if (given.empty()) {
     if (given.num_frames != 0) {
-      out.Add("given_codes.num_frames",
-              "expected 0 where no codes are given, found ", given.num_frames);
+      out.Add("given_codes.num_frames", "expected 0 where no codes are given, found ",
+              given.num_frames);
     }
     if (!given.regenerate.empty()) {
-      out.Add("given_codes.regenerate",
-              "expected no ranges where no codes are given");
+      out.Add("given_codes.regenerate", "expected no ranges where no codes are given");
     }
     return;
   }
@@ -241,23 +216,20 @@ void CheckGivenCodes(const GenerationSpec& spec, const ModelConfig& config,
   }
   const int num_codebooks = config.lm.num_codebooks;
   if (given.num_frames < 1 ||
-      given.codes.size() !=
-          static_cast<uint64_t>(given.num_frames) * num_codebooks) {
-    out.Add("given_codes.codes", "expected ", num_codebooks,
-            " codebooks of num_frames (", given.num_frames, ") codes, found ",
-            given.codes.size(), " codes");
+      given.codes.size() != static_cast<uint64_t>(given.num_frames) * num_codebooks) {
+    out.Add("given_codes.codes", "expected ", num_codebooks, " codebooks of num_frames (",
+            given.num_frames, ") codes, found ", given.codes.size(), " codes");
     return;
   }
   for (size_t i = 0; i < given.codes.size(); ++i) {
     if (given.codes[i] >= 0 && given.codes[i] < config.lm.card) continue;
-    out.Add(absl::StrCat("given_codes.codes[", i, "]"), "expected 0 to ",
-            config.lm.card - 1, ", found ", given.codes[i]);
+    out.Add(absl::StrCat("given_codes.codes[", i, "]"), "expected 0 to ", config.lm.card - 1,
+            ", found ", given.codes[i]);
     return;
   }
   if (!duration_is_valid) return;
   const double seconds = given.num_frames / config.codec.frame_rate_hz();
-  CheckGivenPart("given_codes", seconds, given.num_frames, given.regenerate,
-                 spec, config, out);
+  CheckGivenPart("given_codes", seconds, given.num_frames, given.regenerate, spec, config, out);
 }
 
 }  // namespace
@@ -266,39 +238,33 @@ int64_t NumFrames(double duration_seconds, double frame_rate_hz) {
   return std::llround(duration_seconds * frame_rate_hz);
 }
 
-std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling,
-                                                  int num_codebooks, int card,
-                                                  int max_total_steps) {
+std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, int num_codebooks,
+                                                  int card, int max_total_steps) {
   Violations out;
-  out.ExpectRange("sampling.temperature", sampling.temperature, kMinTemperature,
-                  kMaxTemperature);
+  out.ExpectRange("sampling.temperature", sampling.temperature, kMinTemperature, kMaxTemperature);
   out.ExpectRange("sampling.top_p", sampling.top_p, 0.0, 1.0);
   out.ExpectRange("sampling.top_k", sampling.top_k, 0, card);
-  out.ExpectRange("sampling.guidance_max", sampling.guidance_max, 0.0,
-                  kMaxGuidance);
-  out.ExpectRange("sampling.guidance_min", sampling.guidance_min, 0.0,
-                  kMaxGuidance);
+  out.ExpectRange("sampling.guidance_max", sampling.guidance_max, 0.0, kMaxGuidance);
+  out.ExpectRange("sampling.guidance_min", sampling.guidance_min, 0.0, kMaxGuidance);
   const auto& steps = sampling.decoding_steps;
   if (steps.size() != static_cast<size_t>(num_codebooks)) {
-    out.Add("sampling.decoding_steps", "expected one number for each of ",
-            num_codebooks, " codebooks, found ", steps.size());
+    out.Add("sampling.decoding_steps", "expected one number for each of ", num_codebooks,
+            " codebooks, found ", steps.size());
     return out.Take();
   }
   const size_t num_violations = out.size();
   for (size_t i = 0; i < steps.size(); ++i) {
-    out.ExpectRange(absl::StrCat("sampling.decoding_steps[", i, "]"), steps[i],
-                    1, max_total_steps);
+    out.ExpectRange(absl::StrCat("sampling.decoding_steps[", i, "]"), steps[i], 1, max_total_steps);
   }
   const int64_t total = std::accumulate(steps.begin(), steps.end(), int64_t{0});
   if (out.size() == num_violations && total > max_total_steps) {
-    out.Add("sampling.decoding_steps", "expected a sum of at most ",
-            max_total_steps, ", found ", total);
+    out.Add("sampling.decoding_steps", "expected a sum of at most ", max_total_steps, ", found ",
+            total);
   }
   return out.Take();
 }
 
-std::vector<SpecViolation> FindViolations(const GenerationSpec& spec,
-                                          const ModelConfig& config,
+std::vector<SpecViolation> FindViolations(const GenerationSpec& spec, const ModelConfig& config,
                                           const GenerationLimits& limits) {
   Violations out;
   CheckSections(spec, limits, out);
@@ -306,8 +272,8 @@ std::vector<SpecViolation> FindViolations(const GenerationSpec& spec,
   const size_t before_duration = out.size();
   CheckDuration(spec, config, limits, out);
   const bool duration_is_valid = out.size() == before_duration;
-  out.Append(FindSamplingViolations(spec.sampling, config.lm.num_codebooks,
-                                    config.lm.card, limits.max_total_steps));
+  out.Append(FindSamplingViolations(spec.sampling, config.lm.num_codebooks, config.lm.card,
+                                    limits.max_total_steps));
   out.ExpectRange("overlap", spec.overlap, kMinOverlap, kMaxOverlap);
   CheckGivenAudio(spec, config, duration_is_valid, out);
   CheckGivenCodes(spec, config, duration_is_valid, out);

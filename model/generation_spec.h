@@ -53,7 +53,7 @@ struct WeightedPrompt {
 
 // The prompts that hold from `start_seconds` of the clip on.
 struct PromptSection {
-  double start_seconds = 0;  // 0 for the first section, rising
+  double start_seconds = 0;             // 0 for the first section, rising
   std::vector<WeightedPrompt> prompts;  // at least one
 };
 
@@ -102,10 +102,10 @@ struct ModelConfig;
 // What a server or program allows, beside what a model can do.
 struct GenerationLimits {
   double max_duration_seconds = 600;
-  int max_prompt_bytes = 4096;    // each text
-  int max_prompts = 16;           // over all sections
+  int max_prompt_bytes = 4096;  // each text
+  int max_prompts = 16;         // over all sections
   int max_sections = 64;
-  int max_total_steps = 1000;     // sum of decoding_steps, per window
+  int max_total_steps = 1000;  // sum of decoding_steps, per window
 };
 
 // One thing wrong with a spec. `field` is the path of the field in this header,
@@ -126,8 +126,7 @@ std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, 
 
 // All that is wrong with `spec` for a model with `config`, in field order;
 // empty: Generator::Begin accepts it. The only validation of specs.
-std::vector<SpecViolation> FindViolations(const GenerationSpec& spec,
-                                          const ModelConfig& config,
+std::vector<SpecViolation> FindViolations(const GenerationSpec& spec, const ModelConfig& config,
                                           const GenerationLimits& limits);
 
 }  // namespace magnet

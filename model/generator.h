@@ -34,18 +34,18 @@ namespace magnet {
 
 // Where one clip stands. All counts are of this clip alone.
 struct GenerationProgress {
-  int window = 0;         // current window, from 0
+  int window = 0;  // current window, from 0
   int num_windows = 0;
-  int stage = 0;          // codebook being decoded in this window, from 0
+  int stage = 0;  // codebook being decoded in this window, from 0
   int num_stages = 0;
-  int step = 0;           // next step of this stage, from 0
-  int num_steps = 0;      // steps of this stage
-  int steps_done = 0;     // over all windows and stages
+  int step = 0;        // next step of this stage, from 0
+  int num_steps = 0;   // steps of this stage
+  int steps_done = 0;  // over all windows and stages
   int steps_total = 0;
-  int64_t passes = 0;     // forward passes run so far, a guided step counting 2
-  int frames_ready = 0;   // leading frames whose codes are final
-  int frames_decoded = 0; // of those, frames given to DecodeAudio already
-  int num_frames = 0;     // of the whole clip
+  int64_t passes = 0;      // forward passes run so far, a guided step counting 2
+  int frames_ready = 0;    // leading frames whose codes are final
+  int frames_decoded = 0;  // of those, frames given to DecodeAudio already
+  int num_frames = 0;      // of the whole clip
 
   bool done() const { return steps_done == steps_total; }
 };
@@ -110,8 +110,8 @@ enum class Precision { kFloat32, kBFloat16, kFloat16 };
 
 struct GeneratorOptions {
   Precision precision = Precision::kFloat32;  // of the transformer's arithmetic
-  int num_threads = 0;            // of the tensor library; 0: one per core. Process-wide.
-  int prompt_cache_entries = 256; // encoded texts kept; 0: none
+  int num_threads = 0;             // of the tensor library; 0: one per core. Process-wide.
+  int prompt_cache_entries = 256;  // encoded texts kept; 0: none
   GenerationLimits limits;
 };
 

@@ -39,8 +39,7 @@ std::string WordList(const Words& words) {
 // JSON to fields: presence and types. Ranges are the checker's.
 class FieldReader {
  public:
-  FieldReader(const json& object, std::string path,
-              std::vector<std::string>& errors)
+  FieldReader(const json& object, std::string path, std::vector<std::string>& errors)
       : object_(object), path_(std::move(path)), errors_(errors) {}
 
   void Int(const char* name, int& field, int, int) {
@@ -57,8 +56,7 @@ class FieldReader {
   void Bool(const char* name, bool& field) {
     const json* value = Find(name);
     if (value == nullptr) return;
-    if (!value->is_boolean())
-      return Mismatch(Path(name), "true or false", *value);
+    if (!value->is_boolean()) return Mismatch(Path(name), "true or false", *value);
     field = value->get<bool>();
   }
 
@@ -72,8 +70,7 @@ class FieldReader {
   void IntList(const char* name, std::vector<int>& field, size_t, int, int) {
     const json* value = Find(name);
     if (value == nullptr) return;
-    if (!value->is_array())
-      return Mismatch(Path(name), "a list of integers", *value);
+    if (!value->is_array()) return Mismatch(Path(name), "a list of integers", *value);
     field.assign(value->size(), 0);
     for (size_t i = 0; i < value->size(); ++i) {
       ReadInt(absl::StrCat(Path(name), "[", i, "]"), (*value)[i], field[i]);
@@ -85,8 +82,7 @@ class FieldReader {
     const json* value = Find(name);
     if (value == nullptr) return;
     for (const auto& word : words) {
-      if (value->is_string() &&
-          value->get_ref<const std::string&>() == word.word) {
+      if (value->is_string() && value->get_ref<const std::string&>() == word.word) {
         field = word.value;
         return;
       }
@@ -106,8 +102,7 @@ class FieldReader {
 
   void ReportUnknownKeys() {
     for (const auto& [key, value] : object_.items()) {
-      if (!known_.contains(key))
-        errors_.push_back(absl::StrCat(path_, key, ": unknown key"));
+      if (!known_.contains(key)) errors_.push_back(absl::StrCat(path_, key, ": unknown key"));
     }
   }
 
@@ -122,21 +117,17 @@ class FieldReader {
     return nullptr;
   }
 
-  void Mismatch(const std::string& path, std::string_view expected,
-                const json& found) {
+  void Mismatch(const std::string& path, std::string_view expected, const json& found) {
     constexpr size_t kMaxShown = 60;
-    std::string shown =
-        found.dump(-1, ' ', true, json::error_handler_t::replace);
+    std::string shown = found.dump(-1, ' ', true, json::error_handler_t::replace);
     if (shown.size() > kMaxShown) shown = shown.substr(0, kMaxShown) + "...";
-    errors_.push_back(absl::StrCat(path, ": expected ", std::string(expected),
-                                   ", found ", shown));
+    errors_.push_back(absl::StrCat(path, ": expected ", std::string(expected), ", found ", shown));
   }
 
   void ReadInt(const std::string& path, const json& value, int& field) {
     const bool fits =
         (value.is_number_unsigned() &&
-         value.get<uint64_t>() <=
-             static_cast<uint64_t>(std::numeric_limits<int>::max())) ||
+         value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int>::max())) ||
         (value.is_number_integer() && !value.is_number_unsigned() &&
          value.get<int64_t>() >= std::numeric_limits<int>::min() &&
          value.get<int64_t>() <= std::numeric_limits<int>::max());
@@ -152,18 +143,11 @@ class FieldReader {
 
 class FieldWriter {
  public:
-  void Int(const char* name, const int& field, int, int) {
-    object_[name] = field;
-  }
-  void Double(const char* name, const double& field, double, double) {
-    object_[name] = field;
-  }
+  void Int(const char* name, const int& field, int, int) { object_[name] = field; }
+  void Double(const char* name, const double& field, double, double) { object_[name] = field; }
   void Bool(const char* name, const bool& field) { object_[name] = field; }
-  void String(const char* name, const std::string& field, size_t, size_t) {
-    object_[name] = field;
-  }
-  void IntList(const char* name, const std::vector<int>& field, size_t, int,
-               int) {
+  void String(const char* name, const std::string& field, size_t, size_t) { object_[name] = field; }
+  void IntList(const char* name, const std::vector<int>& field, size_t, int, int) {
     object_[name] = field;
   }
 
@@ -192,9 +176,7 @@ class RangeChecker {
   RangeChecker(std::string path, std::vector<std::string>& errors)
       : path_(std::move(path)), errors_(errors) {}
 
-  void Int(const char* name, const int& field, int min, int max) {
-    Check(name, field, min, max);
-  }
+  void Int(const char* name, const int& field, int min, int max) { Check(name, field, min, max); }
 
   void Double(const char* name, const double& field, double min, double max) {
     Check(name, field, min, max);
@@ -202,21 +184,18 @@ class RangeChecker {
 
   void Bool(const char*, const bool&) {}
 
-  void String(const char* name, const std::string& field, size_t min_bytes,
-              size_t max_bytes) {
+  void String(const char* name, const std::string& field, size_t min_bytes, size_t max_bytes) {
     if (field.size() < min_bytes || field.size() > max_bytes) {
-      errors_.push_back(absl::StrCat(path_, name, ": expected ", min_bytes,
-                                     " to ", max_bytes, " bytes, found ",
-                                     field.size()));
+      errors_.push_back(absl::StrCat(path_, name, ": expected ", min_bytes, " to ", max_bytes,
+                                     " bytes, found ", field.size()));
     }
   }
 
-  void IntList(const char* name, const std::vector<int>& field,
-               size_t max_entries, int min, int max) {
+  void IntList(const char* name, const std::vector<int>& field, size_t max_entries, int min,
+               int max) {
     if (field.empty() || field.size() > max_entries) {
-      errors_.push_back(absl::StrCat(path_, name, ": expected 1 to ",
-                                     max_entries, " entries, found ",
-                                     field.size()));
+      errors_.push_back(absl::StrCat(path_, name, ": expected 1 to ", max_entries,
+                                     " entries, found ", field.size()));
       return;
     }
     for (size_t i = 0; i < field.size(); ++i) {
@@ -229,8 +208,7 @@ class RangeChecker {
     for (const auto& word : words) {
       if (word.value == field) return;
     }
-    errors_.push_back(absl::StrCat(path_, name, ": expected one of ",
-                                   WordList(words), ", found ",
+    errors_.push_back(absl::StrCat(path_, name, ": expected one of ", WordList(words), ", found ",
                                    static_cast<int>(field)));
   }
 
@@ -245,8 +223,8 @@ class RangeChecker {
   void Check(const std::string& name, N value, N min, N max) {
     // Written so that NaN fails.
     if (value >= min && value <= max) return;
-    errors_.push_back(absl::StrCat(path_, name, ": expected ", min, " to ", max,
-                                   ", found ", value));
+    errors_.push_back(
+        absl::StrCat(path_, name, ": expected ", min, " to ", max, ", found ", value));
   }
 
   const std::string path_;  // of the object, with a dot at the end
@@ -284,18 +262,14 @@ class ContradictionChecker {
   void CheckLm() {
     const LmConfig& lm = c_.lm;
     Expect(lm.dim % 2 == 0, "lm.dim: expected an even number, found ", lm.dim);
-    Expect(lm.dim % lm.num_heads == 0,
-           "lm.num_heads: expected a divisor of lm.dim (", lm.dim, "), found ",
-           lm.num_heads);
-    Expect(lm.span_len <= lm.window_frames,
-           "lm.span_len: expected at most lm.window_frames (", lm.window_frames,
-           "), found ", lm.span_len);
+    Expect(lm.dim % lm.num_heads == 0, "lm.num_heads: expected a divisor of lm.dim (", lm.dim,
+           "), found ", lm.num_heads);
+    Expect(lm.span_len <= lm.window_frames, "lm.span_len: expected at most lm.window_frames (",
+           lm.window_frames, "), found ", lm.span_len);
     const double dim = lm.dim;
-    const double parameters =
-        lm.num_layers * (8 * dim * dim + 2 * dim * lm.ffn_dim) +
-        2 * dim * lm.card * lm.num_codebooks;
-    Expect(parameters <= kMaxParameters,
-           "lm: expected sizes that give at most ", kMaxParameters,
+    const double parameters = lm.num_layers * (8 * dim * dim + 2 * dim * lm.ffn_dim) +
+                              2 * dim * lm.card * lm.num_codebooks;
+    Expect(parameters <= kMaxParameters, "lm: expected sizes that give at most ", kMaxParameters,
            " parameters, found ", parameters);
   }
 
@@ -306,33 +280,27 @@ class ContradictionChecker {
     Expect(hop <= codec.sample_rate_hz,
            "codec.ratios: expected a product of at most codec.sample_rate_hz (",
            codec.sample_rate_hz, "), found ", hop);
-    const double widest =
-        std::ldexp(codec.num_filters, static_cast<int>(codec.ratios.size()));
-    Expect(widest <= config_fields::kMaxWidth,
-           "codec.num_filters: doubled at each of ", codec.ratios.size(),
-           " ratios, expected at most ", config_fields::kMaxWidth, ", found ",
+    const double widest = std::ldexp(codec.num_filters, static_cast<int>(codec.ratios.size()));
+    Expect(widest <= config_fields::kMaxWidth, "codec.num_filters: doubled at each of ",
+           codec.ratios.size(), " ratios, expected at most ", config_fields::kMaxWidth, ", found ",
            widest);
     Expect(codec.num_filters % codec.compress == 0,
-           "codec.compress: expected a divisor of codec.num_filters (",
-           codec.num_filters, "), found ", codec.compress);
+           "codec.compress: expected a divisor of codec.num_filters (", codec.num_filters,
+           "), found ", codec.compress);
     Expect(std::pow(codec.dilation_base, codec.num_residual_layers) <= 1e6,
            "codec.dilation_base: expected a dilation of at most 1e6 in the "
            "last of ",
-           codec.num_residual_layers, " residual layers, found base ",
-           codec.dilation_base);
+           codec.num_residual_layers, " residual layers, found base ", codec.dilation_base);
     Expect(codec.causal || codec.trim_right_ratio == 1,
            "codec.trim_right_ratio: expected 1 where codec.causal is false, "
            "found ",
            codec.trim_right_ratio);
     // The widest convolution and the LSTM dominate.
-    const double longest_kernel =
-        std::max({codec.kernel_size, codec.last_kernel_size, 2 * 1024});
-    const double parameters =
-        widest * widest * (8.0 * codec.lstm_layers) +
-        widest * codec.dimension * longest_kernel / 100 +
-        1.0 * codec.num_codebooks * codec.codebook_size * codec.dimension;
-    Expect(parameters <= kMaxParameters,
-           "codec: expected sizes that give at most ", kMaxParameters,
+    const double longest_kernel = std::max({codec.kernel_size, codec.last_kernel_size, 2 * 1024});
+    const double parameters = widest * widest * (8.0 * codec.lstm_layers) +
+                              widest * codec.dimension * longest_kernel / 100 +
+                              1.0 * codec.num_codebooks * codec.codebook_size * codec.dimension;
+    Expect(parameters <= kMaxParameters, "codec: expected sizes that give at most ", kMaxParameters,
            " parameters, found about ", parameters);
   }
 
@@ -342,40 +310,34 @@ class ContradictionChecker {
            "text_encoder.relative_attention_num_buckets: expected a multiple "
            "of 4, found ",
            t5.relative_attention_num_buckets);
-    Expect(t5.relative_attention_max_distance >
-               t5.relative_attention_num_buckets / 4,
+    Expect(t5.relative_attention_max_distance > t5.relative_attention_num_buckets / 4,
            "text_encoder.relative_attention_max_distance: expected more than a "
            "quarter of "
            "text_encoder.relative_attention_num_buckets (",
-           t5.relative_attention_num_buckets, "), found ",
-           t5.relative_attention_max_distance);
+           t5.relative_attention_num_buckets, "), found ", t5.relative_attention_max_distance);
     const double parameters =
         1.0 * t5.vocab_size * t5.d_model +
-        1.0 * t5.num_layers * t5.d_model *
-            (4.0 * t5.d_kv * t5.num_heads + 3.0 * t5.d_ff);
-    Expect(parameters <= kMaxParameters,
-           "text_encoder: expected sizes that give at most ", kMaxParameters,
-           " parameters, found ", parameters);
+        1.0 * t5.num_layers * t5.d_model * (4.0 * t5.d_kv * t5.num_heads + 3.0 * t5.d_ff);
+    Expect(parameters <= kMaxParameters, "text_encoder: expected sizes that give at most ",
+           kMaxParameters, " parameters, found ", parameters);
   }
 
   void CheckBetweenParts() {
     Expect(c_.lm.text_dim == c_.text_encoder.d_model,
-           "lm.text_dim: expected text_encoder.d_model (",
-           c_.text_encoder.d_model, "), found ", c_.lm.text_dim);
-    Expect(c_.lm.card == c_.codec.codebook_size,
-           "lm.card: expected codec.codebook_size (", c_.codec.codebook_size,
-           "), found ", c_.lm.card);
+           "lm.text_dim: expected text_encoder.d_model (", c_.text_encoder.d_model, "), found ",
+           c_.lm.text_dim);
+    Expect(c_.lm.card == c_.codec.codebook_size, "lm.card: expected codec.codebook_size (",
+           c_.codec.codebook_size, "), found ", c_.lm.card);
     Expect(c_.lm.num_codebooks <= c_.codec.num_codebooks,
-           "lm.num_codebooks: expected at most codec.num_codebooks (",
-           c_.codec.num_codebooks, "), found ", c_.lm.num_codebooks);
+           "lm.num_codebooks: expected at most codec.num_codebooks (", c_.codec.num_codebooks,
+           "), found ", c_.lm.num_codebooks);
   }
 
   void CheckSampling() {
     constexpr int kMaxTotalSteps = 100'000;
-    for (const SpecViolation& violation : FindSamplingViolations(
-             c_.sampling, c_.lm.num_codebooks, c_.lm.card, kMaxTotalSteps)) {
-      errors_.push_back(
-          absl::StrCat(violation.field, ": ", violation.description));
+    for (const SpecViolation& violation :
+         FindSamplingViolations(c_.sampling, c_.lm.num_codebooks, c_.lm.card, kMaxTotalSteps)) {
+      errors_.push_back(absl::StrCat(violation.field, ": ", violation.description));
     }
   }
 
@@ -412,8 +374,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text) {
   config_fields::VisitFields(reader, config);
   reader.ReportUnknownKeys();
   if (!errors.empty()) return JoinErrors(errors);
-  if (absl::Status status = CheckModelConfig(config); !status.ok())
-    return status;
+  if (absl::Status status = CheckModelConfig(config); !status.ok()) return status;
   return config;
 }
 

@@ -23,15 +23,15 @@ enum class SubcodesAttention {
 
 // The masked transformer (audiocraft's MagnetLMModel).
 struct LmConfig {
-  int dim = 0;               // model width D
-  int num_heads = 0;         // divides dim
+  int dim = 0;        // model width D
+  int num_heads = 0;  // divides dim
   int num_layers = 0;
-  int ffn_dim = 0;           // hidden width of the feed-forward, 4 * dim in released models
-  int num_codebooks = 0;     // K: stages of decoding
-  int card = 0;              // entries of a codebook; the id `card` is the mask
-  int text_dim = 0;          // width of the text encoder's hidden states
-  int window_frames = 0;     // frames of the longest sequence in one window (T)
-  int span_len = 3;          // frames masked together
+  int ffn_dim = 0;        // hidden width of the feed-forward, 4 * dim in released models
+  int num_codebooks = 0;  // K: stages of decoding
+  int card = 0;           // entries of a codebook; the id `card` is the mask
+  int text_dim = 0;       // width of the text encoder's hidden states
+  int window_frames = 0;  // frames of the longest sequence in one window (T)
+  int span_len = 3;       // frames masked together
   SubcodesAttention subcodes_attention = SubcodesAttention::kWindow;
   int subcodes_context = 5;  // of kWindow; < 0: everywhere
   bool bias_attn = false;    // biases of the attention projections
@@ -57,14 +57,14 @@ struct CodecConfig {
   int compress = 2;              // residual blocks narrow their channels by this
   int lstm_layers = 2;           // 0: no LSTM
   bool causal = false;
-  bool conv_shortcut = false;    // a 1x1 convolution on the skip path; else identity
+  bool conv_shortcut = false;  // a 1x1 convolution on the skip path; else identity
   PadMode pad_mode = PadMode::kReflect;
   double trim_right_ratio = 1.0;  // causal only: share of the padding cropped on the right
   int num_codebooks = 0;          // codebooks in codec.safetensors that are used
   int codebook_size = 0;
 
-  int hop_length() const;          // samples per frame: the product of ratios
-  double frame_rate_hz() const;    // sample_rate_hz / hop_length
+  int hop_length() const;        // samples per frame: the product of ratios
+  double frame_rate_hz() const;  // sample_rate_hz / hop_length
 };
 
 // A T5 encoder.

@@ -30,8 +30,7 @@ inline constexpr std::array<Word<PadMode>, 2> kPadModes = {
 inline constexpr std::array<Word<SubcodesAttention>, 2> kSubcodesAttentions = {
     {{"window", SubcodesAttention::kWindow}, {"causal", SubcodesAttention::kCausal}}};
 inline constexpr std::array<Word<SpanArrangement>, 2> kSpanArrangements = {
-    {{"nonoverlap", SpanArrangement::kNonoverlap},
-     {"stride1", SpanArrangement::kStride1}}};
+    {{"nonoverlap", SpanArrangement::kNonoverlap}, {"stride1", SpanArrangement::kStride1}}};
 inline constexpr std::array<Word<MaskSchedule>, 2> kMaskSchedules = {
     {{"linspace", MaskSchedule::kLinspace}, {"paper", MaskSchedule::kPaper}}};
 inline constexpr std::array<Word<SpanScore>, 2> kSpanScores = {
@@ -87,10 +86,8 @@ void VisitFields(Visitor& v, TextEncoderConfig& c) {
   v.Int("d_ff", c.d_ff, 1, 8 * kMaxWidth);
   v.Int("num_layers", c.num_layers, 1, 1'024);
   v.Int("num_heads", c.num_heads, 1, 1'024);
-  v.Int("relative_attention_num_buckets", c.relative_attention_num_buckets, 4,
-        kMaxWidth);
-  v.Int("relative_attention_max_distance", c.relative_attention_max_distance, 2,
-        1 << 24);
+  v.Int("relative_attention_num_buckets", c.relative_attention_num_buckets, 4, kMaxWidth);
+  v.Int("relative_attention_max_distance", c.relative_attention_max_distance, 2, 1 << 24);
   v.Bool("gated_gelu", c.gated_gelu);
   v.Double("layer_norm_epsilon", c.layer_norm_epsilon, 1e-12, 1e-1);
 }

@@ -28,9 +28,7 @@ class StrictHandler final : public nlohmann::json_sax<json> {
   bool boolean(bool value) override { return Add(value); }
   bool number_integer(number_integer_t value) override { return Add(value); }
   bool number_unsigned(number_unsigned_t value) override { return Add(value); }
-  bool number_float(number_float_t value, const string_t&) override {
-    return Add(value);
-  }
+  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
   bool string(string_t& value) override { return Add(std::move(value)); }
   bool binary(binary_t&) override { return Fail("binary value"); }
   bool start_object(size_t) override { return Open(json::object()); }
@@ -40,8 +38,7 @@ class StrictHandler final : public nlohmann::json_sax<json> {
 
   bool key(string_t& name) override {
     if (stack_.back()->contains(name)) {
-      return Fail(
-          absl::StrCat("the key \"", Shortened(name), "\" occurs twice"));
+      return Fail(absl::StrCat("the key \"", Shortened(name), "\" occurs twice"));
     }
     key_ = std::move(name);
     return true;
@@ -104,17 +101,14 @@ class StrictHandler final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-absl::StatusOr<json> ParseStrictJson(std::string_view text,
-                                     const JsonLimits& limits) {
+absl::StatusOr<json> ParseStrictJson(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("expected at most ", limits.max_bytes,
-                     " bytes of JSON, found ", text.size()));
+        absl::StrCat("expected at most ", limits.max_bytes, " bytes of JSON, found ", text.size()));
   }
   StrictHandler handler(limits);
   if (!json::sax_parse(text.begin(), text.end(), &handler)) {
-    return absl::InvalidArgumentError(
-        handler.error().empty() ? "not JSON" : handler.error());
+    return absl::InvalidArgumentError(handler.error().empty() ? "not JSON" : handler.error());
   }
   return std::move(handler.document());
 }

@@ -19,8 +19,7 @@ struct JsonLimits {
 // Parses one JSON document. INVALID_ARGUMENT for text that is no JSON, for a
 // key that occurs twice in one object and for anything over a limit. Never
 // throws; memory stays within a small multiple of the text's size.
-absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text,
-                                               const JsonLimits& limits);
+absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, const JsonLimits& limits);
 
 }  // namespace magnet
 

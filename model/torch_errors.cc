@@ -23,7 +23,8 @@ absl::Status CatchTorchErrors(const std::string& what, const std::function<absl:
   try {
     return body();
   } catch (const c10::Error& error) {
-    const std::string message = absl::StrCat(std::string(what), ": ", error.what_without_backtrace());
+    const std::string message =
+        absl::StrCat(std::string(what), ": ", error.what_without_backtrace());
     return IsOutOfMemory(error) ? absl::ResourceExhaustedError(message)
                                 : absl::InternalError(message);
   } catch (const std::bad_alloc&) {

@@ -34,42 +34,33 @@ class FileDescriptor {
   int fd_;
 };
 
-absl::Status TooManyBytes(const std::string& name, int64_t bytes,
-                          const AudioLimits& limits) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat(name, ": expected at most ", limits.max_bytes,
-                   " bytes of audio, found ", bytes));
+absl::Status TooManyBytes(const std::string& name, int64_t bytes, const AudioLimits& limits) {
+  return absl::ResourceExhaustedError(absl::StrCat(name, ": expected at most ", limits.max_bytes,
+                                                   " bytes of audio, found ", bytes));
 }
 
 absl::Status TooLong(const std::string& name, const AudioLimits& limits) {
-  return absl::ResourceExhaustedError(absl::StrCat(name, ": expected at most ",
-                                                   limits.max_seconds,
-                                                   " s of audio, found more"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat(name, ": expected at most ", limits.max_seconds, " s of audio, found more"));
 }
 
-absl::StatusOr<std::string> ReadBytes(const std::string& path,
-                                      const AudioLimits& limits) {
+absl::StatusOr<std::string> ReadBytes(const std::string& path, const AudioLimits& limits) {
   // Non-blocking: opening a pipe must not wait for its writer.
-  const FileDescriptor file(
-      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status;
   if (file.get() < 0 || fstat(file.get(), &status) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
   }
   if (!S_ISREG(status.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a regular file"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected a regular file"));
   }
-  if (status.st_size > limits.max_bytes)
-    return TooManyBytes(path, status.st_size, limits);
+  if (status.st_size > limits.max_bytes) return TooManyBytes(path, status.st_size, limits);
   std::string bytes(static_cast<size_t>(status.st_size), '\0');
   size_t filled = 0;
   while (filled < bytes.size()) {
-    const ssize_t got =
-        read(file.get(), bytes.data() + filled, bytes.size() - filled);
+    const ssize_t got = read(file.get(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
+    if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be read"));
     if (got == 0) break;
     filled += static_cast<size_t>(got);
   }
@@ -77,26 +68,21 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path,
   return bytes;
 }
 
-absl::Status CheckHeader(const SF_INFO& info, const std::string& name,
-                         const AudioLimits& limits) {
+absl::Status CheckHeader(const SF_INFO& info, const std::string& name, const AudioLimits& limits) {
   if (info.channels < 1 || info.channels > limits.max_channels) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": channels: expected 1 to ", limits.max_channels,
-                     ", found ", info.channels));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": channels: expected 1 to ",
+                                                   limits.max_channels, ", found ", info.channels));
   }
-  if (info.samplerate < limits.min_sample_rate_hz ||
-      info.samplerate > limits.max_sample_rate_hz) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ": sample rate: expected ", limits.min_sample_rate_hz, " to ",
-        limits.max_sample_rate_hz, " Hz, found ", info.samplerate));
+  if (info.samplerate < limits.min_sample_rate_hz || info.samplerate > limits.max_sample_rate_hz) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": sample rate: expected ", limits.min_sample_rate_hz, " to ",
+                     limits.max_sample_rate_hz, " Hz, found ", info.samplerate));
   }
   return absl::OkStatus();
 }
 
-void AppendMixed(absl::Span<const float> interleaved, int channels,
-                 std::vector<float>& mono) {
-  for (size_t frame = 0; frame < interleaved.size();
-       frame += static_cast<size_t>(channels)) {
+void AppendMixed(absl::Span<const float> interleaved, int channels, std::vector<float>& mono) {
+  for (size_t frame = 0; frame < interleaved.size(); frame += static_cast<size_t>(channels)) {
     double sum = 0;
     for (int channel = 0; channel < channels; ++channel) {
       sum += interleaved[frame + static_cast<size_t>(channel)];
@@ -105,17 +91,15 @@ void AppendMixed(absl::Span<const float> interleaved, int channels,
   }
 }
 
-absl::Status CheckSamples(absl::Span<const float> samples,
-                          const std::string& name) {
+absl::Status CheckSamples(absl::Span<const float> samples, const std::string& name) {
   if (samples.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": holds no samples"));
   }
-  const auto bad =
-      std::find_if_not(samples.begin(), samples.end(),
-                       [](float sample) { return std::isfinite(sample); });
+  const auto bad = std::find_if_not(samples.begin(), samples.end(),
+                                    [](float sample) { return std::isfinite(sample); });
   if (bad != samples.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ": sample ", bad - samples.begin(), " is not finite"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": sample ", bad - samples.begin(), " is not finite"));
   }
   return absl::OkStatus();
 }
@@ -158,11 +142,9 @@ absl::Status WriteAll(int fd, std::string_view bytes) {
 absl::Status ReplaceFile(const std::string& path, std::string_view bytes) {
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".part");
   unlink(temporary.c_str());  // left by a process that died with the same id
-  const FileDescriptor file(
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const FileDescriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) {
-    return absl::ErrnoToStatus(errno,
-                               absl::StrCat(path, ": cannot be created"));
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
   }
   absl::Status status = WriteAll(file.get(), bytes);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
@@ -170,21 +152,18 @@ absl::Status ReplaceFile(const std::string& path, std::string_view bytes) {
   }
   if (status.ok()) return status;
   unlink(temporary.c_str());
-  return absl::Status(status.code(),
-                      absl::StrCat(path, ": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 
 }  // namespace
 
-absl::StatusOr<AudioClip> ReadAudioFile(const std::string& path,
-                                        const AudioLimits& limits) {
+absl::StatusOr<AudioClip> ReadAudioFile(const std::string& path, const AudioLimits& limits) {
   const absl::StatusOr<std::string> bytes = ReadBytes(path, limits);
   if (!bytes.ok()) return bytes.status();
   return ReadAudioBytes(*bytes, path, limits);
 }
 
-absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes,
-                                         const std::string& name,
+absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes, const std::string& name,
                                          const AudioLimits& limits) {
   if (static_cast<int64_t>(bytes.size()) > limits.max_bytes) {
     return TooManyBytes(name, static_cast<int64_t>(bytes.size()), limits);
@@ -193,35 +172,30 @@ absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes,
   SF_INFO info;
   const SoundFile file = source.Open(info);
   if (file == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ": cannot be read as audio: ", sf_strerror(nullptr)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": cannot be read as audio: ", sf_strerror(nullptr)));
   }
-  if (absl::Status status = CheckHeader(info, name, limits); !status.ok())
-    return status;
+  if (absl::Status status = CheckHeader(info, name, limits); !status.ok()) return status;
 
   // The header's length is a claim: samples are counted as they come.
   const double max_frames = limits.max_seconds * info.samplerate;
   AudioClip clip{.samples = {}, .sample_rate_hz = info.samplerate};
   std::vector<float> block(static_cast<size_t>(kFramesPerRead * info.channels));
   while (true) {
-    const sf_count_t frames =
-        sf_readf_float(file.get(), block.data(), kFramesPerRead);
+    const sf_count_t frames = sf_readf_float(file.get(), block.data(), kFramesPerRead);
     if (frames <= 0) break;
-    if (static_cast<double>(clip.samples.size()) + static_cast<double>(frames) >
-        max_frames) {
+    if (static_cast<double>(clip.samples.size()) + static_cast<double>(frames) > max_frames) {
       return TooLong(name, limits);
     }
-    AppendMixed(absl::MakeSpan(block).first(
-                    static_cast<size_t>(frames * info.channels)),
+    AppendMixed(absl::MakeSpan(block).first(static_cast<size_t>(frames * info.channels)),
                 info.channels, clip.samples);
   }
   if (sf_error(file.get()) != SF_ERR_NO_ERROR) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": cannot be decoded after sample ",
-                     clip.samples.size(), ": ", sf_strerror(file.get())));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": cannot be decoded after sample ",
+                                                   clip.samples.size(), ": ",
+                                                   sf_strerror(file.get())));
   }
-  if (absl::Status status = CheckSamples(clip.samples, name); !status.ok())
-    return status;
+  if (absl::Status status = CheckSamples(clip.samples, name); !status.ok()) return status;
   return clip;
 }
 
@@ -234,30 +208,25 @@ absl::StatusOr<AudioEncoding> EncodingOfPath(const std::string& path) {
       absl::StrCat(path, ": expected a name that ends in .wav, .flac or .ogg"));
 }
 
-absl::StatusOr<std::string> EncodeAudio(absl::Span<const float> samples,
-                                        int sample_rate_hz,
-                                        AudioEncoding encoding,
-                                        const std::string& name) {
-  if (absl::Status status = CheckSamples(samples, name); !status.ok())
-    return status;
+absl::StatusOr<std::string> EncodeAudio(absl::Span<const float> samples, int sample_rate_hz,
+                                        AudioEncoding encoding, const std::string& name) {
+  if (absl::Status status = CheckSamples(samples, name); !status.ok()) return status;
   if (samples.size() * sizeof(float) > std::numeric_limits<int32_t>::max()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ": ", samples.size(), " samples do not fit into one file"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": ", samples.size(), " samples do not fit into one file"));
   }
   absl::StatusOr<SF_INFO> info = InfoOf(encoding, sample_rate_hz);
   if (!info.ok()) return info.status();
   SoundSink sink;
   SoundFile file = sink.Open(*info);
   if (file == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": cannot be encoded at ", sample_rate_hz,
-                     " Hz: ", sf_strerror(nullptr)));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": cannot be encoded at ", sample_rate_hz,
+                                                   " Hz: ", sf_strerror(nullptr)));
   }
   sf_command(file.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
   // In blocks: libsndfile's Vorbis encoder keeps a whole write on the stack.
   for (size_t start = 0; start < samples.size(); start += kFramesPerRead) {
-    const absl::Span<const float> block =
-        samples.subspan(start, kFramesPerRead);
+    const absl::Span<const float> block = samples.subspan(start, kFramesPerRead);
     const auto count = static_cast<sf_count_t>(block.size());
     if (sf_writef_float(file.get(), block.data(), count) != count) {
       return absl::InternalError(
@@ -268,17 +237,14 @@ absl::StatusOr<std::string> EncodeAudio(absl::Span<const float> samples,
   return std::move(sink.bytes());
 }
 
-absl::Status WriteAudioFile(const std::string& path,
-                            absl::Span<const float> samples, int sample_rate_hz,
-                            AudioEncoding encoding) {
-  const absl::StatusOr<std::string> bytes =
-      EncodeAudio(samples, sample_rate_hz, encoding, path);
+absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> samples,
+                            int sample_rate_hz, AudioEncoding encoding) {
+  const absl::StatusOr<std::string> bytes = EncodeAudio(samples, sample_rate_hz, encoding, path);
   if (!bytes.ok()) return bytes.status();
   return ReplaceFile(path, *bytes);
 }
 
-absl::Status WriteAudioFile(const std::string& path,
-                            absl::Span<const float> samples,
+absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> samples,
                             int sample_rate_hz) {
   const absl::StatusOr<AudioEncoding> encoding = EncodingOfPath(path);
   if (!encoding.ok()) return encoding.status();

@@ -18,9 +18,7 @@ struct AudioClip {
   std::vector<float> samples;
   int sample_rate_hz = 0;
 
-  double seconds() const {
-    return static_cast<double>(samples.size()) / sample_rate_hz;
-  }
+  double seconds() const { return static_cast<double>(samples.size()) / sample_rate_hz; }
 };
 
 // What a reader accepts. What a header claims is checked against these before
@@ -44,12 +42,10 @@ struct AudioLimits {
 //                                 not finite samples, has too many channels or
 //                                 a rate out of range;
 //   RESOURCE_EXHAUSTED            more bytes or seconds than allowed.
-absl::StatusOr<AudioClip> ReadAudioFile(const std::string& path,
-                                        const AudioLimits& limits = {});
+absl::StatusOr<AudioClip> ReadAudioFile(const std::string& path, const AudioLimits& limits = {});
 
 // The same from memory. `name` stands for the path in errors.
-absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes,
-                                         const std::string& name,
+absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes, const std::string& name,
                                          const AudioLimits& limits = {});
 
 enum class AudioEncoding {
@@ -67,20 +63,16 @@ absl::StatusOr<AudioEncoding> EncodingOfPath(const std::string& path);
 // A whole file's bytes. Integer encodings clip what lies outside [-1, 1].
 // INVALID_ARGUMENT where the encoding does not allow the rate or the length,
 // or where the clip is empty; the message opens with `name`.
-absl::StatusOr<std::string> EncodeAudio(absl::Span<const float> samples,
-                                        int sample_rate_hz,
-                                        AudioEncoding encoding,
-                                        const std::string& name);
+absl::StatusOr<std::string> EncodeAudio(absl::Span<const float> samples, int sample_rate_hz,
+                                        AudioEncoding encoding, const std::string& name);
 
 // Writes a file, atomically: whoever opens `path` sees what was there before or
 // all of the new file. Errors open with the path.
-absl::Status WriteAudioFile(const std::string& path,
-                            absl::Span<const float> samples, int sample_rate_hz,
-                            AudioEncoding encoding);
+absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> samples,
+                            int sample_rate_hz, AudioEncoding encoding);
 
 // The same with EncodingOfPath(path).
-absl::Status WriteAudioFile(const std::string& path,
-                            absl::Span<const float> samples,
+absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> samples,
                             int sample_rate_hz);
 
 }  // namespace magnet

@@ -21,8 +21,8 @@ struct StateDeleter {
 };
 
 // Returns `length` samples, the silence after the end included.
-absl::StatusOr<std::vector<float>> ResampleOnce(absl::Span<const float> samples,
-                                                double ratio, int64_t length) {
+absl::StatusOr<std::vector<float>> ResampleOnce(absl::Span<const float> samples, double ratio,
+                                                int64_t length) {
   int error = 0;
   const std::unique_ptr<SRC_STATE, StateDeleter> state(
       src_new(SRC_SINC_BEST_QUALITY, /*channels=*/1, &error));
@@ -34,8 +34,7 @@ absl::StatusOr<std::vector<float>> ResampleOnce(absl::Span<const float> samples,
     const absl::Span<const float> input = samples.empty() ? silence : samples;
     SRC_DATA data = {};
     data.data_in = input.data();
-    data.input_frames =
-        std::min<int64_t>(static_cast<int64_t>(input.size()), kSamplesPerCall);
+    data.input_frames = std::min<int64_t>(static_cast<int64_t>(input.size()), kSamplesPerCall);
     data.data_out = result.data() + produced;
     data.output_frames = std::min(length - produced, kSamplesPerCall);
     data.src_ratio = ratio;
@@ -43,8 +42,7 @@ absl::StatusOr<std::vector<float>> ResampleOnce(absl::Span<const float> samples,
       return absl::InternalError(src_strerror(error));
     }
     produced += data.output_frames_gen;
-    if (!samples.empty())
-      samples.remove_prefix(static_cast<size_t>(data.input_frames_used));
+    if (!samples.empty()) samples.remove_prefix(static_cast<size_t>(data.input_frames_used));
   }
   return result;
 }
@@ -58,13 +56,13 @@ int64_t ResampledLength(int64_t num_samples, int from_hz, int to_hz) {
   return std::max<int64_t>(whole + rest, 1);
 }
 
-absl::StatusOr<std::vector<float>> Resample(absl::Span<const float> samples,
-                                            int from_hz, int to_hz) {
+absl::StatusOr<std::vector<float>> Resample(absl::Span<const float> samples, int from_hz,
+                                            int to_hz) {
   for (const int rate : {from_hz, to_hz}) {
     if (rate < kMinResampleRateHz || rate > kMaxResampleRateHz) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("sample rate: expected ", kMinResampleRateHz, " to ",
-                       kMaxResampleRateHz, " Hz, found ", rate));
+      return absl::InvalidArgumentError(absl::StrCat("sample rate: expected ", kMinResampleRateHz,
+                                                     " to ", kMaxResampleRateHz, " Hz, found ",
+                                                     rate));
     }
   }
   if (from_hz == to_hz || samples.empty()) {
@@ -72,16 +70,13 @@ absl::StatusOr<std::vector<float>> Resample(absl::Span<const float> samples,
   }
   const double ratio = static_cast<double>(to_hz) / from_hz;
   if (ratio > kMaxRatio || ratio < 1 / kMaxRatio) {
-    const int between =
-        static_cast<int>(std::sqrt(static_cast<double>(from_hz) * to_hz));
-    absl::StatusOr<std::vector<float>> half =
-        Resample(samples, from_hz, between);
+    const int between = static_cast<int>(std::sqrt(static_cast<double>(from_hz) * to_hz));
+    absl::StatusOr<std::vector<float>> half = Resample(samples, from_hz, between);
     if (!half.ok()) return half;
     return Resample(*half, between, to_hz);
   }
-  return ResampleOnce(
-      samples, ratio,
-      ResampledLength(static_cast<int64_t>(samples.size()), from_hz, to_hz));
+  return ResampleOnce(samples, ratio,
+                      ResampledLength(static_cast<int64_t>(samples.size()), from_hz, to_hz));
 }
 
 }  // namespace magnet

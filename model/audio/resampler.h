@@ -23,8 +23,8 @@ int64_t ResampledLength(int64_t num_samples, int from_hz, int to_hz);
 // is taken to be silent before its beginning and after its end. Returns
 // ResampledLength samples, the input itself where the rates are equal.
 // INVALID_ARGUMENT names a rate out of range.
-absl::StatusOr<std::vector<float>> Resample(absl::Span<const float> samples,
-                                            int from_hz, int to_hz);
+absl::StatusOr<std::vector<float>> Resample(absl::Span<const float> samples, int from_hz,
+                                            int to_hz);
 
 }  // namespace magnet
 

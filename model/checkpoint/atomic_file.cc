@@ -36,13 +36,10 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   static std::atomic<int> counter{0};
   AtomicFile file;
   file.path_ = path;
-  file.temporary_path_ =
-      absl::StrCat(path, ".tmp-", getpid(), "-", counter.fetch_add(1));
-  file.fd_ = open(file.temporary_path_.c_str(),
-                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  file.temporary_path_ = absl::StrCat(path, ".tmp-", getpid(), "-", counter.fetch_add(1));
+  file.fd_ = open(file.temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file.fd_ < 0) {
-    absl::Status status =
-        ErrnoStatus(file.temporary_path_, "cannot be created");
+    absl::Status status = ErrnoStatus(file.temporary_path_, "cannot be created");
     file.temporary_path_.clear();
     return status;
   }
@@ -71,8 +68,7 @@ absl::Status AtomicFile::Write(std::string_view bytes) {
 
 absl::Status AtomicFile::Commit() {
   if (fsync(fd_) != 0) return ErrnoStatus(path_, "cannot be made durable");
-  if (close(std::exchange(fd_, -1)) != 0)
-    return ErrnoStatus(path_, "cannot be closed");
+  if (close(std::exchange(fd_, -1)) != 0) return ErrnoStatus(path_, "cannot be closed");
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     return ErrnoStatus(path_, "cannot be replaced");
   }
@@ -80,8 +76,7 @@ absl::Status AtomicFile::Commit() {
   return SyncFolder(path_);
 }
 
-absl::Status WriteFileAtomically(const std::string& path,
-                                 std::string_view bytes) {
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
   absl::StatusOr<AtomicFile> file = AtomicFile::Create(path);
   if (!file.ok()) return file.status();
   if (absl::Status status = file->Write(bytes); !status.ok()) return status;

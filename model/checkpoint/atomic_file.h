@@ -35,8 +35,7 @@ class AtomicFile {
 };
 
 // Create, Write and Commit.
-absl::Status WriteFileAtomically(const std::string& path,
-                                 std::string_view bytes);
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
 }  // namespace magnet
 

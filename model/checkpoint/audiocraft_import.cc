@@ -28,27 +28,23 @@ absl::StatusOr<AudiocraftFile> ReadAudiocraftFile(const std::string& path) {
   absl::StatusOr<PickleDocument> document = ReadTorchArchive(path);
   if (!document.ok()) return document.status();
   if (const PickleValue* name = document->root->Find("pretrained")) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, ": holds no codec but the name of one, \"", name->text,
-        "\": download it and give its folder with --codec"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": holds no codec but the name of one, \"", name->text,
+                     "\": download it and give its folder with --codec"));
   }
   const PickleValue* config = document->root->Find("xp.cfg");
   const PickleValue* state = document->root->Find("best_state");
-  if (config == nullptr || state == nullptr ||
-      config->kind != PickleValue::Kind::kString) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path,
-        ": expected an audiocraft export, a dict with \"xp.cfg\" (text) and "
-        "\"best_state\""));
+  if (config == nullptr || state == nullptr || config->kind != PickleValue::Kind::kString) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     ": expected an audiocraft export, a dict with \"xp.cfg\" (text) and "
+                     "\"best_state\""));
   }
-  absl::StatusOr<XpConfig> xp =
-      XpConfig::Parse(config->text, absl::StrCat(path, ": xp.cfg"));
+  absl::StatusOr<XpConfig> xp = XpConfig::Parse(config->text, absl::StrCat(path, ": xp.cfg"));
   if (!xp.ok()) return xp.status();
-  absl::StatusOr<TensorMap> tensors =
-      StateDictTensors(*state, absl::StrCat(path, ": best_state"));
+  absl::StatusOr<TensorMap> tensors = StateDictTensors(*state, absl::StrCat(path, ": best_state"));
   if (!tensors.ok()) return tensors.status();
-  return AudiocraftFile{*std::move(document), *std::move(xp),
-                        *std::move(tensors)};
+  return AudiocraftFile{*std::move(document), *std::move(xp), *std::move(tensors)};
 }
 
 // Everything our transformer does in one way only.
@@ -60,8 +56,7 @@ void RequireLmSettings(XpConfig& xp) {
   xp.Require(lm + "activation", "gelu", "gelu");
   xp.Require(lm + "norm", "layer_norm", "layer_norm");
   xp.Require(lm + "positional_embedding", "sin", "sin");
-  const auto require_bool = [&](const std::string& path, bool fallback,
-                                bool expected) {
+  const auto require_bool = [&](const std::string& path, bool fallback, bool expected) {
     if (xp.Bool(path, fallback) != expected) {
       xp.AddError(path, expected ? "expected true" : "expected false");
     }
@@ -73,10 +68,8 @@ void RequireLmSettings(XpConfig& xp) {
   require_bool("fuser.cross_attention_pos_emb", false, false);
   require_bool("interleave_stereo_codebooks.use", false, false);
   require_bool("conditioners.description.t5.normalize_text", false, false);
-  if (xp.Int(lm + "kv_repeat", 1) != 1)
-    xp.AddError(lm + "kv_repeat", "expected 1");
-  if (xp.Has(lm + "layer_scale"))
-    xp.AddError(lm + "layer_scale", "expected null");
+  if (xp.Int(lm + "kv_repeat", 1) != 1) xp.AddError(lm + "kv_repeat", "expected 1");
+  if (xp.Has(lm + "layer_scale")) xp.AddError(lm + "layer_scale", "expected null");
   for (const char* way : {"sum", "prepend", "input_interpolate"}) {
     if (!xp.StringList(absl::StrCat("fuser.", way)).empty()) {
       xp.AddError(absl::StrCat("fuser.", way), "expected an empty list");
@@ -88,8 +81,7 @@ void RequireLmSettings(XpConfig& xp) {
   xp.Require("conditioners.description.model", "", "t5");
   for (const std::string& conditioner : xp.KeysOf("conditioners")) {
     if (conditioner != "description" && conditioner != "args") {
-      xp.AddError("conditioners." + conditioner,
-                  "expected the conditioner description only");
+      xp.AddError("conditioners." + conditioner, "expected the conditioner description only");
     }
   }
 }
@@ -124,14 +116,11 @@ SamplingDefaults ReadSampling(XpConfig& xp, int num_codebooks) {
   SamplingDefaults sampling;
   sampling.greedy = !xp.Bool(generate + "use_sampling", !sampling.greedy);
   sampling.temperature = xp.Double(generate + "temp", sampling.temperature);
-  sampling.anneal_temperature =
-      xp.Bool(generate + "anneal_temp", sampling.anneal_temperature);
+  sampling.anneal_temperature = xp.Bool(generate + "anneal_temp", sampling.anneal_temperature);
   sampling.top_p = xp.Double(generate + "top_p", sampling.top_p);
   sampling.top_k = xp.Int(generate + "top_k", sampling.top_k);
-  sampling.guidance_max =
-      xp.Double(generate + "max_cfg_coef", sampling.guidance_max);
-  sampling.guidance_min =
-      xp.Double(generate + "min_cfg_coef", sampling.guidance_min);
+  sampling.guidance_max = xp.Double(generate + "max_cfg_coef", sampling.guidance_max);
+  sampling.guidance_min = xp.Double(generate + "min_cfg_coef", sampling.guidance_min);
   if (xp.Has(generate + "decoding_steps")) {
     sampling.decoding_steps = xp.IntList(generate + "decoding_steps");
   } else if (num_codebooks >= 1 && num_codebooks <= 128) {
@@ -144,13 +133,11 @@ SamplingDefaults ReadSampling(XpConfig& xp, int num_codebooks) {
   } else if (score != "max") {
     xp.AddError(generate + "span_scoring", "expected max or prod");
   }
-  const std::string arrangement =
-      xp.String(generate + "span_arrangement", "nonoverlap");
+  const std::string arrangement = xp.String(generate + "span_arrangement", "nonoverlap");
   if (arrangement == "stride1") {
     sampling.span_arrangement = SpanArrangement::kStride1;
   } else if (arrangement != "nonoverlap") {
-    xp.AddError(generate + "span_arrangement",
-                "expected nonoverlap or stride1");
+    xp.AddError(generate + "span_arrangement", "expected nonoverlap or stride1");
   }
   return sampling;
 }
@@ -179,8 +166,7 @@ void RequireCodecSettings(XpConfig& xp) {
   if (xp.Double("seanet.activation_params.alpha", 1) != 1) {
     xp.AddError("seanet.activation_params.alpha", "expected 1");
   }
-  if (xp.Bool("encodec.renormalize", false))
-    xp.AddError("encodec.renormalize", "expected false");
+  if (xp.Bool("encodec.renormalize", false)) xp.AddError("encodec.renormalize", "expected false");
   if (xp.Int("seanet.disable_norm_outer_blocks", 0) != 0) {
     xp.AddError("seanet.disable_norm_outer_blocks", "expected 0");
   }
@@ -188,16 +174,14 @@ void RequireCodecSettings(XpConfig& xp) {
     xp.AddError("seanet.decoder.final_activation", "expected null");
   }
   for (const std::string& key : xp.KeysOf("seanet.encoder")) {
-    xp.AddError("seanet.encoder." + key,
-                "expected the encoder to have no settings of its own");
+    xp.AddError("seanet.encoder." + key, "expected the encoder to have no settings of its own");
   }
   for (const std::string& key : xp.KeysOf("seanet.decoder")) {
     if (key == "trim_right_ratio" || key == "final_activation" ||
         key == "final_activation_params") {
       continue;
     }
-    xp.AddError("seanet.decoder." + key,
-                "expected the decoder to differ in no size");
+    xp.AddError("seanet.decoder." + key, "expected the decoder to differ in no size");
   }
 }
 
@@ -207,8 +191,8 @@ CodecConfig ReadCodecConfig(XpConfig& xp) {
   config.sample_rate_hz = xp.Int("encodec.sample_rate");
   config.num_filters = xp.Int(seanet + "n_filters", 32);
   config.dimension = xp.Int(seanet + "dimension", 128);
-  config.ratios = xp.Has(seanet + "ratios") ? xp.IntList(seanet + "ratios")
-                                            : std::vector<int>{8, 5, 4, 2};
+  config.ratios =
+      xp.Has(seanet + "ratios") ? xp.IntList(seanet + "ratios") : std::vector<int>{8, 5, 4, 2};
   config.kernel_size = xp.Int(seanet + "kernel_size", 7);
   config.last_kernel_size = xp.Int(seanet + "last_kernel_size", 7);
   config.residual_kernel_size = xp.Int(seanet + "residual_kernel_size", 3);
@@ -224,8 +208,7 @@ CodecConfig ReadCodecConfig(XpConfig& xp) {
   if (pad_mode == "constant") {
     config.pad_mode = PadMode::kConstant;
   } else if (pad_mode != "reflect") {
-    xp.AddError(seanet + "pad_mode",
-                "expected reflect or constant, found " + pad_mode);
+    xp.AddError(seanet + "pad_mode", "expected reflect or constant, found " + pad_mode);
   }
   config.num_codebooks = xp.Int("rvq.n_q", 8);
   config.codebook_size = xp.Int("rvq.bins", 1024);
@@ -250,16 +233,14 @@ absl::StatusOr<ImportedLm> ImportAudiocraftLm(const std::string& path) {
   if (projection != lm.tensors.end() && projection->second.dim() == 2) {
     lm.config.text_dim = static_cast<int>(projection->second.size(1));
   }
-  if (absl::Status status =
-          CheckTensorShapes(lm.tensors, path, LmTensorShapes(lm.config));
+  if (absl::Status status = CheckTensorShapes(lm.tensors, path, LmTensorShapes(lm.config));
       !status.ok()) {
     return status;
   }
   return lm;
 }
 
-absl::StatusOr<ImportedCodec> ImportAudiocraftCodec(const std::string& path,
-                                                    int num_codebooks) {
+absl::StatusOr<ImportedCodec> ImportAudiocraftCodec(const std::string& path, int num_codebooks) {
   absl::StatusOr<AudiocraftFile> file = ReadAudiocraftFile(path);
   if (!file.ok()) return file.status();
   RequireCodecSettings(file->config);
@@ -267,8 +248,7 @@ absl::StatusOr<ImportedCodec> ImportAudiocraftCodec(const std::string& path,
   codec.config = ReadCodecConfig(file->config);
   if (absl::Status status = file->config.status(); !status.ok()) return status;
   codec.tensors = std::move(file->tensors);
-  absl::Status status =
-      FinishCodecTensors(path, num_codebooks, codec.config, codec.tensors);
+  absl::Status status = FinishCodecTensors(path, num_codebooks, codec.config, codec.tensors);
   if (!status.ok()) return status;
   return codec;
 }

@@ -31,8 +31,7 @@ absl::StatusOr<ImportedLm> ImportAudiocraftLm(const std::string& path);
 // `path`: compression_state_dict.bin. Keeps the first `num_codebooks` codebooks
 // (0: all). FAILED_PRECONDITION where the file is only the name of a codec
 // published elsewhere; the error says which.
-absl::StatusOr<ImportedCodec> ImportAudiocraftCodec(const std::string& path,
-                                                    int num_codebooks);
+absl::StatusOr<ImportedCodec> ImportAudiocraftCodec(const std::string& path, int num_codebooks);
 
 }  // namespace magnet
 

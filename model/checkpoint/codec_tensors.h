@@ -11,16 +11,15 @@
 namespace magnet {
 
 // The checks of CheckModelConfig on a codec alone. `source` opens the error.
-absl::Status CheckCodecConfig(const CodecConfig& config,
-                              const std::string& source);
+absl::Status CheckCodecConfig(const CodecConfig& config, const std::string& source);
 
 // Takes tensors by audiocraft's names, as a checkpoint holds them: folds the
 // weight norm, drops the statistics that only training needs (`inited`,
 // `cluster_size`, `embed_avg`) and the codebooks after the first
 // `num_codebooks` (0: keeps all), sets config.num_codebooks to what is kept and
 // checks what remains against `config`. `source` opens every error.
-absl::Status FinishCodecTensors(const std::string& source, int num_codebooks,
-                                CodecConfig& config, TensorMap& tensors);
+absl::Status FinishCodecTensors(const std::string& source, int num_codebooks, CodecConfig& config,
+                                TensorMap& tensors);
 
 }  // namespace magnet
 

@@ -22,8 +22,7 @@ absl::Status ErrnoStatus(const std::string& path, const char* what) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(
-    const std::string& path) {
+absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoStatus(path, "cannot be opened");
   std::shared_ptr<FileBytes> file(new FileBytes);
@@ -33,12 +32,11 @@ absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(
   if (fstat(fd, &info) != 0) {
     status = ErrnoStatus(path, "cannot be examined");
   } else if (!S_ISREG(info.st_mode)) {
-    status = absl::FailedPreconditionError(
-        absl::StrCat(path, ": expected a regular file"));
+    status = absl::FailedPreconditionError(absl::StrCat(path, ": expected a regular file"));
   } else if (info.st_size > 0) {
     file->size_ = static_cast<size_t>(info.st_size);
-    void* data = mmap(nullptr, file->size_, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_NORESERVE, fd, /*offset=*/0);
+    void* data = mmap(nullptr, file->size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
+                      /*offset=*/0);
     if (data == MAP_FAILED) {
       status = ErrnoStatus(path, "cannot be mapped");
     } else {

@@ -17,8 +17,7 @@ namespace magnet {
 class FileBytes {
  public:
   // NOT_FOUND or FAILED_PRECONDITION (not a regular file), naming the path.
-  static absl::StatusOr<std::shared_ptr<FileBytes>> Map(
-      const std::string& path);
+  static absl::StatusOr<std::shared_ptr<FileBytes>> Map(const std::string& path);
 
   // Bytes made in memory; `name` stands for the path in messages.
   static std::shared_ptr<FileBytes> Own(std::string name, std::string bytes);

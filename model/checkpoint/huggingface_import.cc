@@ -26,17 +26,14 @@ using nlohmann::json;
 class HuggingFaceConfig {
  public:
   static absl::StatusOr<HuggingFaceConfig> Read(const std::string& path) {
-    const absl::StatusOr<std::shared_ptr<FileBytes>> file =
-        FileBytes::Map(path);
+    const absl::StatusOr<std::shared_ptr<FileBytes>> file = FileBytes::Map(path);
     if (!file.ok()) return file.status();
-    absl::StatusOr<json> document =
-        ParseStrictJson((*file)->bytes(), JsonLimits{});
+    absl::StatusOr<json> document = ParseStrictJson((*file)->bytes(), JsonLimits{});
     if (document.ok() && document->is_object()) {
       return HuggingFaceConfig(path, *std::move(document));
     }
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": ",
-        document.ok() ? "expected an object" : document.status().message()));
+        path, ": ", document.ok() ? "expected an object" : document.status().message()));
   }
 
   int Int(const char* key, std::optional<int> fallback = std::nullopt) {
@@ -81,11 +78,9 @@ class HuggingFaceConfig {
     return values;
   }
 
-  void Require(const char* key, const std::string& fallback,
-               const std::string& expected) {
+  void Require(const char* key, const std::string& fallback, const std::string& expected) {
     const std::string found = String(key, fallback);
-    if (found != expected)
-      AddError(key, absl::StrCat("expected ", expected, ", found ", found));
+    if (found != expected) AddError(key, absl::StrCat("expected ", expected, ", found ", found));
   }
 
   void AddError(const char* key, const std::string& error) {
@@ -94,8 +89,7 @@ class HuggingFaceConfig {
 
   absl::Status status() const {
     if (errors_.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, ": ", absl::StrJoin(errors_, "; ")));
+    return absl::InvalidArgumentError(absl::StrCat(path_, ": ", absl::StrJoin(errors_, "; ")));
   }
   const std::string& path() const { return path_; }
 
@@ -112,8 +106,7 @@ class HuggingFaceConfig {
 
   int ToInt(const char* key, const json& value) {
     constexpr int64_t kMax = std::numeric_limits<int>::max();
-    const bool fits =
-        value.is_number_unsigned() && value.get<uint64_t>() <= uint64_t{kMax};
+    const bool fits = value.is_number_unsigned() && value.get<uint64_t>() <= uint64_t{kMax};
     if (fits) return value.get<int>();
     AddError(key, "expected an unsigned 31-bit integer");
     return 0;
@@ -139,14 +132,12 @@ absl::StatusOr<Weights> ReadWeights(const std::string& folder) {
   }
   weights.path = folder + "/pytorch_model.bin";
   if (!std::filesystem::exists(weights.path)) {
-    return absl::NotFoundError(absl::StrCat(
-        folder, ": expected model.safetensors or pytorch_model.bin"));
+    return absl::NotFoundError(
+        absl::StrCat(folder, ": expected model.safetensors or pytorch_model.bin"));
   }
-  const absl::StatusOr<PickleDocument> document =
-      ReadTorchArchive(weights.path);
+  const absl::StatusOr<PickleDocument> document = ReadTorchArchive(weights.path);
   if (!document.ok()) return document.status();
-  absl::StatusOr<TensorMap> tensors =
-      StateDictTensors(*document->root, weights.path);
+  absl::StatusOr<TensorMap> tensors = StateDictTensors(*document->root, weights.path);
   if (!tensors.ok()) return tensors.status();
   weights.tensors = *std::move(tensors);
   return weights;
@@ -161,20 +152,16 @@ TextEncoderConfig ReadT5Config(HuggingFaceConfig& file) {
   config.d_ff = file.Int("d_ff");
   config.num_layers = file.Int("num_layers");
   config.num_heads = file.Int("num_heads");
-  config.relative_attention_num_buckets =
-      file.Int("relative_attention_num_buckets", 32);
-  config.relative_attention_max_distance =
-      file.Int("relative_attention_max_distance", 128);
+  config.relative_attention_num_buckets = file.Int("relative_attention_num_buckets", 32);
+  config.relative_attention_max_distance = file.Int("relative_attention_max_distance", 128);
   config.layer_norm_epsilon = file.Double("layer_norm_epsilon", 1e-6);
   const std::string projection = file.String("feed_forward_proj", "relu");
   config.gated_gelu = projection == "gated-gelu";
   if (!config.gated_gelu && projection != "relu") {
-    file.AddError("feed_forward_proj",
-                  "expected relu or gated-gelu, found " + projection);
+    file.AddError("feed_forward_proj", "expected relu or gated-gelu, found " + projection);
   }
   const auto check = [&](const char* key, int value, int max) {
-    if (value < 1 || value > max)
-      file.AddError(key, absl::StrCat("expected 1 to ", max));
+    if (value < 1 || value > max) file.AddError(key, absl::StrCat("expected 1 to ", max));
   };
   check("num_layers", config.num_layers, 1'024);
   return config;
@@ -188,8 +175,7 @@ void KeepEncoder(TensorMap& tensors) {
     tensors.erase("encoder.embed_tokens.weight");
   }
   for (auto item = tensors.begin(); item != tensors.end();) {
-    const bool drop = absl::StartsWith(item->first, "decoder.") ||
-                      item->first == "lm_head.weight";
+    const bool drop = absl::StartsWith(item->first, "decoder.") || item->first == "lm_head.weight";
     item = drop ? tensors.erase(item) : std::next(item);
   }
 }
@@ -197,10 +183,8 @@ void KeepEncoder(TensorMap& tensors) {
 CodecConfig ReadEncodecConfig(HuggingFaceConfig& file) {
   file.Require("model_type", "encodec", "encodec");
   file.Require("norm_type", "weight_norm", "weight_norm");
-  if (file.Int("audio_channels", 1) != 1)
-    file.AddError("audio_channels", "expected 1");
-  if (file.Bool("normalize", false))
-    file.AddError("normalize", "expected false");
+  if (file.Int("audio_channels", 1) != 1) file.AddError("audio_channels", "expected 1");
+  if (file.Bool("normalize", false)) file.AddError("normalize", "expected false");
   CodecConfig config;
   config.sample_rate_hz = file.Int("sampling_rate");
   config.num_filters = file.Int("num_filters");
@@ -224,8 +208,7 @@ CodecConfig ReadEncodecConfig(HuggingFaceConfig& file) {
   if (pad_mode == "constant") {
     config.pad_mode = PadMode::kConstant;
   } else if (pad_mode != "reflect") {
-    file.AddError("pad_mode",
-                  "expected reflect or constant, found " + pad_mode);
+    file.AddError("pad_mode", "expected reflect or constant, found " + pad_mode);
   }
   return config;
 }
@@ -233,9 +216,7 @@ CodecConfig ReadEncodecConfig(HuggingFaceConfig& file) {
 // Codebooks follow from the bandwidths; the file itself says it more simply.
 int CountCodebooks(const TensorMap& tensors) {
   int count = 0;
-  while (tensors.contains(
-      absl::StrCat("quantizer.layers.", count, ".codebook.embed")))
-    ++count;
+  while (tensors.contains(absl::StrCat("quantizer.layers.", count, ".codebook.embed"))) ++count;
   return count;
 }
 
@@ -259,8 +240,8 @@ std::string AudiocraftName(const CodecConfig& config, const std::string& name) {
     parts[3] = "_codebook";
   } else if (parts[0] == "encoder" || parts[0] == "decoder") {
     parts[1] = "model";
-    const bool transposed = parts[0] == "decoder" && parts[3] == "conv" &&
-                            IsTransposedConv(config, index);
+    const bool transposed =
+        parts[0] == "decoder" && parts[3] == "conv" && IsTransposedConv(config, index);
     for (std::string& part : parts) {
       if (part == "conv") part = transposed ? "convtr.convtr" : "conv.conv";
     }
@@ -270,10 +251,8 @@ std::string AudiocraftName(const CodecConfig& config, const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(
-    const std::string& folder) {
-  absl::StatusOr<HuggingFaceConfig> file =
-      HuggingFaceConfig::Read(folder + "/config.json");
+absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(const std::string& folder) {
+  absl::StatusOr<HuggingFaceConfig> file = HuggingFaceConfig::Read(folder + "/config.json");
   if (!file.ok()) return file.status();
   ImportedTextEncoder encoder;
   encoder.config = ReadT5Config(*file);
@@ -282,8 +261,8 @@ absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(
   if (!weights.ok()) return weights.status();
   encoder.tensors = std::move(weights->tensors);
   KeepEncoder(encoder.tensors);
-  absl::Status status = CheckTensorShapes(
-      encoder.tensors, weights->path, TextEncoderTensorShapes(encoder.config));
+  absl::Status status =
+      CheckTensorShapes(encoder.tensors, weights->path, TextEncoderTensorShapes(encoder.config));
   if (!status.ok()) return status;
   const auto spiece = FileBytes::Map(folder + "/spiece.model");
   if (!spiece.ok()) return spiece.status();
@@ -291,10 +270,9 @@ absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(
   return encoder;
 }
 
-absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(
-    const std::string& folder, int num_codebooks) {
-  absl::StatusOr<HuggingFaceConfig> file =
-      HuggingFaceConfig::Read(folder + "/config.json");
+absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(const std::string& folder,
+                                                       int num_codebooks) {
+  absl::StatusOr<HuggingFaceConfig> file = HuggingFaceConfig::Read(folder + "/config.json");
   if (!file.ok()) return file.status();
   ImportedCodec codec;
   codec.config = ReadEncodecConfig(*file);
@@ -305,8 +283,8 @@ absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(
   for (auto& [name, tensor] : weights->tensors) {
     codec.tensors.emplace(AudiocraftName(codec.config, name), tensor);
   }
-  absl::Status status = FinishCodecTensors(weights->path, num_codebooks,
-                                           codec.config, codec.tensors);
+  absl::Status status =
+      FinishCodecTensors(weights->path, num_codebooks, codec.config, codec.tensors);
   if (!status.ok()) return status;
   return codec;
 }

@@ -19,13 +19,12 @@ struct ImportedTextEncoder {
 };
 
 // A T5 model's encoder; `decoder.*` and `lm_head.weight` are left behind.
-absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(
-    const std::string& folder);
+absl::StatusOr<ImportedTextEncoder> ImportHuggingFaceT5(const std::string& folder);
 
 // An EnCodec model, renamed as audiocraft does. Keeps the first `num_codebooks`
 // codebooks (0: all).
-absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(
-    const std::string& folder, int num_codebooks);
+absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(const std::string& folder,
+                                                       int num_codebooks);
 
 }  // namespace magnet
 

@@ -17,8 +17,7 @@ constexpr size_t kMaxCopiedEntries = 1'000'000;
 
 constexpr std::string_view kOrderedDict = "collections.OrderedDict";
 constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
-constexpr std::string_view kRebuildParameter =
-    "torch._utils._rebuild_parameter";
+constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
 constexpr std::string_view kSize = "torch.Size";
 
 struct StorageType {
@@ -46,14 +45,11 @@ const StorageType* FindStorageType(std::string_view name) {
   return nullptr;
 }
 
-absl::Status Error(absl::string_view error) {
-  return absl::InvalidArgumentError(error);
-}
+absl::Status Error(absl::string_view error) { return absl::InvalidArgumentError(error); }
 
 // The sizes or strides of a tensor: a tuple of non-negative integers.
 std::optional<std::vector<int64_t>> ReadExtents(const PickleValue& value) {
-  if (value.kind != Kind::kTuple || value.items.size() > kMaxDimensions)
-    return std::nullopt;
+  if (value.kind != Kind::kTuple || value.items.size() > kMaxDimensions) return std::nullopt;
   std::vector<int64_t> extents;
   for (const PickleValue* item : value.items) {
     if (item->kind != Kind::kInt || item->integer < 0) return std::nullopt;
@@ -79,8 +75,7 @@ bool FitsStorage(const TensorView& view, int64_t storage_elements) {
     if (view.sizes[i] == 0) empty = true;
     if (view.sizes[i] > storage_elements && !empty) return false;
     if (__builtin_mul_overflow(count, view.sizes[i], &count) ||
-        __builtin_mul_overflow(std::max<int64_t>(view.sizes[i] - 1, 0),
-                               view.strides[i], &reach) ||
+        __builtin_mul_overflow(std::max<int64_t>(view.sizes[i] - 1, 0), view.strides[i], &reach) ||
         __builtin_add_overflow(last, reach, &last)) {
       return false;
     }
@@ -92,23 +87,20 @@ bool FitsStorage(const TensorView& view, int64_t storage_elements) {
 }  // namespace
 
 absl::Status PickleGlobals::Check(const std::string& name) {
-  if (name == kOrderedDict || name == kRebuildTensor ||
-      name == kRebuildParameter || name == kSize ||
-      FindStorageType(name) != nullptr) {
+  if (name == kOrderedDict || name == kRebuildTensor || name == kRebuildParameter ||
+      name == kSize || FindStorageType(name) != nullptr) {
     return absl::OkStatus();
   }
-  return Error(absl::StrCat(
-      "the Python object \"", name,
-      "\" is refused: only tensors, dicts, lists, strings and numbers "
-      "are read"));
+  return Error(absl::StrCat("the Python object \"", name,
+                            "\" is refused: only tensors, dicts, lists, strings and numbers "
+                            "are read"));
 }
 
 absl::StatusOr<PickleValue*> PickleGlobals::Call(const std::string& name,
                                                  const Arguments& arguments) {
   if (name == kOrderedDict) return MakeDict(arguments);
   if (name == kRebuildTensor) return MakeTensor(arguments);
-  if (name == kRebuildParameter && !arguments.empty() &&
-      arguments[0]->kind == Kind::kTensor) {
+  if (name == kRebuildParameter && !arguments.empty() && arguments[0]->kind == Kind::kTensor) {
     PickleValue* parameter = NewValue(Kind::kTensor);
     parameter->tensor = arguments[0]->tensor;
     return parameter;
@@ -120,55 +112,44 @@ absl::StatusOr<PickleValue*> PickleGlobals::Call(const std::string& name,
       return tuple;
     }
   }
-  return Error(absl::StrCat(
-      name, " is called with other arguments than torch.save writes"));
+  return Error(absl::StrCat(name, " is called with other arguments than torch.save writes"));
 }
 
 absl::StatusOr<PickleValue*> PickleGlobals::LoadStorage(const PickleValue& id) {
   const Arguments& items = id.items;
-  if (id.kind != Kind::kTuple || items.size() != 5 ||
-      items[0]->kind != Kind::kString || items[0]->text != "storage" ||
-      items[1]->kind != Kind::kGlobal || items[2]->kind != Kind::kString ||
-      items[4]->kind != Kind::kInt || items[4]->integer < 0) {
+  if (id.kind != Kind::kTuple || items.size() != 5 || items[0]->kind != Kind::kString ||
+      items[0]->text != "storage" || items[1]->kind != Kind::kGlobal ||
+      items[2]->kind != Kind::kString || items[4]->kind != Kind::kInt || items[4]->integer < 0) {
     return Error("a persistent id that is no storage");
   }
   const StorageType* type = FindStorageType(items[1]->text);
-  if (type == nullptr)
-    return Error(absl::StrCat(items[1]->text, " is no type of storage"));
-  PickleValue*& storage =
-      storages_[absl::StrCat(items[1]->text, " ", items[2]->text)];
+  if (type == nullptr) return Error(absl::StrCat(items[1]->text, " is no type of storage"));
+  PickleValue*& storage = storages_[absl::StrCat(items[1]->text, " ", items[2]->text)];
   if (storage == nullptr) {
-    absl::StatusOr<torch::Tensor> elements =
-        load_storage_({.key = items[2]->text,
-                       .dtype = type->dtype,
-                       .num_elements = items[4]->integer});
+    absl::StatusOr<torch::Tensor> elements = load_storage_(
+        {.key = items[2]->text, .dtype = type->dtype, .num_elements = items[4]->integer});
     if (!elements.ok()) return elements.status();
     storage = NewValue(Kind::kStorage);
     storage->tensor = *std::move(elements);
   }
   if (storage->tensor.numel() != items[4]->integer) {
-    return Error(
-        absl::StrCat("storage \"", items[2]->text, "\" is given two sizes"));
+    return Error(absl::StrCat("storage \"", items[2]->text, "\" is given two sizes"));
   }
   return storage;
 }
 
-absl::StatusOr<PickleValue*> PickleGlobals::MakeDict(
-    const Arguments& arguments) {
-  const bool from_pairs =
-      arguments.size() == 1 &&
-      (arguments[0]->kind == Kind::kList || arguments[0]->kind == Kind::kTuple);
+absl::StatusOr<PickleValue*> PickleGlobals::MakeDict(const Arguments& arguments) {
+  const bool from_pairs = arguments.size() == 1 &&
+                          (arguments[0]->kind == Kind::kList || arguments[0]->kind == Kind::kTuple);
   if (!arguments.empty() && !from_pairs) {
     return Error("an OrderedDict of something that is no list of pairs");
   }
   PickleValue* dict = NewValue(Kind::kDict);
   if (!from_pairs) return dict;
   num_copied_entries_ += arguments[0]->items.size();
-  if (num_copied_entries_ > kMaxCopiedEntries)
-    return Error("too many entries of OrderedDicts");
+  if (num_copied_entries_ > kMaxCopiedEntries) return Error("too many entries of OrderedDicts");
   for (const PickleValue* pair : arguments[0]->items) {
-    if ((pair->kind != Kind::kTuple && pair->kind != Kind::kList) ||
-        pair->items.size() != 2) {
+    if ((pair->kind != Kind::kTuple && pair->kind != Kind::kList) || pair->items.size() != 2) {
       return Error("an OrderedDict of something that is no list of pairs");
     }
     dict->entries.emplace_back(pair->items[0], pair->items[1]);
@@ -176,8 +157,7 @@ absl::StatusOr<PickleValue*> PickleGlobals::MakeDict(
   return dict;
 }
 
-absl::StatusOr<PickleValue*> PickleGlobals::MakeTensor(
-    const Arguments& arguments) {
+absl::StatusOr<PickleValue*> PickleGlobals::MakeTensor(const Arguments& arguments) {
   if (arguments.size() < 4 || arguments[0]->kind != Kind::kStorage ||
       arguments[1]->kind != Kind::kInt) {
     return Error("a tensor without storage, offset, sizes and strides");
@@ -190,8 +170,8 @@ absl::StatusOr<PickleValue*> PickleGlobals::MakeTensor(
   const torch::Tensor& storage = arguments[0]->tensor;
   const TensorView view{arguments[1]->integer, *sizes, *strides};
   if (view.offset < 0 || !FitsStorage(view, storage.numel())) {
-    return Error(absl::StrCat("a tensor that reaches beyond its storage of ",
-                              storage.numel(), " elements"));
+    return Error(
+        absl::StrCat("a tensor that reaches beyond its storage of ", storage.numel(), " elements"));
   }
   PickleValue* tensor = NewValue(Kind::kTensor);
   tensor->tensor = storage.as_strided(view.sizes, view.strides, view.offset);

@@ -16,27 +16,23 @@ namespace magnet {
 class PickleGlobals {
  public:
   // New values go to `document`; both references must outlive this.
-  PickleGlobals(PickleDocument& document,
-                const PickleStorageLoader& load_storage)
+  PickleGlobals(PickleDocument& document, const PickleStorageLoader& load_storage)
       : document_(document), load_storage_(load_storage) {}
 
   // Whether `name` ("collections.OrderedDict") is one of them; the error names
   // it.
   static absl::Status Check(const std::string& name);
 
-  absl::StatusOr<PickleValue*> Call(
-      const std::string& name,
-      const std::vector<const PickleValue*>& arguments);
+  absl::StatusOr<PickleValue*> Call(const std::string& name,
+                                    const std::vector<const PickleValue*>& arguments);
 
   // The storage that torch's persistent id ("storage", type, key, place, count)
   // stands for.
   absl::StatusOr<PickleValue*> LoadStorage(const PickleValue& id);
 
  private:
-  absl::StatusOr<PickleValue*> MakeDict(
-      const std::vector<const PickleValue*>& arguments);
-  absl::StatusOr<PickleValue*> MakeTensor(
-      const std::vector<const PickleValue*>& arguments);
+  absl::StatusOr<PickleValue*> MakeDict(const std::vector<const PickleValue*>& arguments);
+  absl::StatusOr<PickleValue*> MakeTensor(const std::vector<const PickleValue*>& arguments);
   PickleValue* NewValue(PickleValue::Kind kind);
 
   PickleDocument& document_;

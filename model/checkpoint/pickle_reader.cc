@@ -86,15 +86,11 @@ class Machine {
   }
 
  private:
-  absl::Status Located(
-      absl::string_view error,
-      absl::StatusCode code = absl::StatusCode::kInvalidArgument) const {
-    return absl::Status(
-        code, absl::StrCat("pickle, byte ", op_position_, ": ", error));
+  absl::Status Located(absl::string_view error,
+                       absl::StatusCode code = absl::StatusCode::kInvalidArgument) const {
+    return absl::Status(code, absl::StrCat("pickle, byte ", op_position_, ": ", error));
   }
-  static absl::Status Error(absl::string_view error) {
-    return absl::InvalidArgumentError(error);
-  }
+  static absl::Status Error(absl::string_view error) { return absl::InvalidArgumentError(error); }
   static absl::Status CutOff() { return Error("cut off"); }
   static absl::Status Underflow() { return Error("stack underflow"); }
 
@@ -118,9 +114,7 @@ class Machine {
   }
 
   // How far the stack may be popped: not below the innermost mark.
-  size_t Available() const {
-    return stack_.size() - (marks_.empty() ? 0 : marks_.back());
-  }
+  size_t Available() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
 
   PickleValue* Pop() {
     PickleValue* value = stack_.back();
@@ -131,8 +125,7 @@ class Machine {
   // Takes what lies above the innermost mark, and the mark.
   std::optional<std::vector<const PickleValue*>> PopMark() {
     if (marks_.empty()) return std::nullopt;
-    std::vector<const PickleValue*> items(stack_.begin() + marks_.back(),
-                                          stack_.end());
+    std::vector<const PickleValue*> items(stack_.begin() + marks_.back(), stack_.end());
     stack_.resize(marks_.back());
     marks_.pop_back();
     return items;
@@ -231,8 +224,7 @@ class Machine {
       case kBinPersId:
         return PersistentId();
       default:
-        return Error(absl::StrCat("opcode 0x",
-                                  absl::Hex(opcode, absl::kZeroPad2),
+        return Error(absl::StrCat("opcode 0x", absl::Hex(opcode, absl::kZeroPad2),
                                   " is not needed for tensors and is refused"));
     }
   }
@@ -240,8 +232,7 @@ class Machine {
   absl::Status Proto() {
     const auto protocol = Number<uint8_t>();
     if (!protocol) return CutOff();
-    if (*protocol >= kMinProtocol && *protocol <= kMaxProtocol)
-      return absl::OkStatus();
+    if (*protocol >= kMinProtocol && *protocol <= kMaxProtocol) return absl::OkStatus();
     return Error(absl::StrCat("expected protocol 2 to 5, found ", *protocol));
   }
 
@@ -308,8 +299,7 @@ class Machine {
 
   // The value on top of the stack, if it is of this kind.
   PickleValue* Top(Kind kind) {
-    return Available() >= 1 && stack_.back()->kind == kind ? stack_.back()
-                                                           : nullptr;
+    return Available() >= 1 && stack_.back()->kind == kind ? stack_.back() : nullptr;
   }
 
   absl::Status Append() {
@@ -365,8 +355,7 @@ class Machine {
   absl::Status Get(std::optional<N> index) {
     if (!index) return CutOff();
     const auto found = memo_.find(*index);
-    if (found == memo_.end())
-      return Error(absl::StrCat("nothing in the memo at ", *index));
+    if (found == memo_.end()) return Error(absl::StrCat("nothing in the memo at ", *index));
     stack_.push_back(found->second);
     return absl::OkStatus();
   }
@@ -398,8 +387,7 @@ class Machine {
   }
 
   absl::Status PushGlobal(const std::string& name) {
-    if (absl::Status status = PickleGlobals::Check(name); !status.ok())
-      return status;
+    if (absl::Status status = PickleGlobals::Check(name); !status.ok()) return status;
     Push(Kind::kGlobal).text = name;
     return absl::OkStatus();
   }
@@ -411,8 +399,7 @@ class Machine {
     if (callable->kind != Kind::kGlobal || arguments->kind != Kind::kTuple) {
       return Error("expected a known global to be called with a tuple");
     }
-    absl::StatusOr<PickleValue*> result =
-        globals_.Call(callable->text, arguments->items);
+    absl::StatusOr<PickleValue*> result = globals_.Call(callable->text, arguments->items);
     if (!result.ok()) return result.status();
     stack_.push_back(*result);
     return absl::OkStatus();
@@ -423,9 +410,8 @@ class Machine {
   absl::Status Build() {
     if (Available() < 2) return Underflow();
     Pop();
-    return Top(Kind::kDict) != nullptr
-               ? absl::OkStatus()
-               : Error("expected only a dict to have a state");
+    return Top(Kind::kDict) != nullptr ? absl::OkStatus()
+                                       : Error("expected only a dict to have a state");
   }
 
   absl::Status PersistentId() {
@@ -452,25 +438,23 @@ class Machine {
 const PickleValue* PickleValue::Find(std::string_view key) const {
   if (kind != Kind::kDict) return nullptr;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    if (entry->first->kind == Kind::kString && entry->first->text == key)
-      return entry->second;
+    if (entry->first->kind == Kind::kString && entry->first->text == key) return entry->second;
   }
   return nullptr;
 }
 
 std::string_view KindName(PickleValue::Kind kind) {
-  constexpr std::array<std::string_view, 11> kNames = {
-      "None", "bool", "int",    "float",  "str",    "tuple",
-      "list", "dict", "tensor", "global", "storage"};
+  constexpr std::array<std::string_view, 11> kNames = {"None",   "bool",   "int",    "float",
+                                                       "str",    "tuple",  "list",   "dict",
+                                                       "tensor", "global", "storage"};
   return kNames[static_cast<size_t>(kind)];
 }
 
-absl::StatusOr<PickleDocument> ReadPickle(
-    std::string_view bytes, const PickleStorageLoader& load_storage) {
+absl::StatusOr<PickleDocument> ReadPickle(std::string_view bytes,
+                                          const PickleStorageLoader& load_storage) {
   if (bytes.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("pickle: expected at most ",
-                                                   kMaxBytes, " bytes, found ",
-                                                   bytes.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("pickle: expected at most ", kMaxBytes, " bytes, found ", bytes.size()));
   }
   return Machine(bytes, load_storage).Run();
 }

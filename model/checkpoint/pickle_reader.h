@@ -47,8 +47,7 @@ struct PickleValue {
   double real = 0;
   std::string text;                       // of a string; name of a global
   std::vector<const PickleValue*> items;  // of a tuple or list
-  std::vector<std::pair<const PickleValue*, const PickleValue*>>
-      entries;           // of a dict, in order
+  std::vector<std::pair<const PickleValue*, const PickleValue*>> entries;  // of a dict, in order
   torch::Tensor tensor;  // of a tensor; a storage's elements, flat
 
   // The value at a string key of a dict; null: not a dict or no such key.
@@ -72,13 +71,12 @@ struct PickleStorage {
 
 // Gives the elements of a storage as a flat tensor of its type and count, or
 // says why there are none.
-using PickleStorageLoader =
-    std::function<absl::StatusOr<torch::Tensor>(const PickleStorage&)>;
+using PickleStorageLoader = std::function<absl::StatusOr<torch::Tensor>(const PickleStorage&)>;
 
 // Reads protocols 2 to 5. INVALID_ARGUMENT (or the loader's own code) says at
 // which byte and why; every view of a tensor is checked against its storage.
-absl::StatusOr<PickleDocument> ReadPickle(
-    std::string_view bytes, const PickleStorageLoader& load_storage);
+absl::StatusOr<PickleDocument> ReadPickle(std::string_view bytes,
+                                          const PickleStorageLoader& load_storage);
 
 }  // namespace magnet
 

@@ -24,8 +24,7 @@ struct SafetensorsFile {
 // checked whole before any tensor is made: tensors must tile the data exactly.
 // INVALID_ARGUMENT names the file, the tensor and what is wrong with it.
 absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path);
-absl::StatusOr<SafetensorsFile> ParseSafetensors(
-    std::shared_ptr<FileBytes> file);
+absl::StatusOr<SafetensorsFile> ParseSafetensors(std::shared_ptr<FileBytes> file);
 
 struct SafetensorsWriteOptions {
   std::map<std::string, std::string> metadata;
@@ -35,8 +34,7 @@ struct SafetensorsWriteOptions {
 };
 
 // Writes atomically.
-absl::Status WriteSafetensors(const TensorMap& tensors,
-                              const SafetensorsWriteOptions& options,
+absl::Status WriteSafetensors(const TensorMap& tensors, const SafetensorsWriteOptions& options,
                               const std::string& path);
 
 }  // namespace magnet

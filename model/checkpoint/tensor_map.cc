@@ -10,10 +10,8 @@ namespace magnet {
 
 TensorMap ModuleTensors(const torch::nn::Module& module) {
   TensorMap tensors;
-  for (const auto& item : module.named_parameters())
-    tensors[item.key()] = item.value().detach();
-  for (const auto& item : module.named_buffers())
-    tensors[item.key()] = item.value().detach();
+  for (const auto& item : module.named_parameters()) tensors[item.key()] = item.value().detach();
+  for (const auto& item : module.named_buffers()) tensors[item.key()] = item.value().detach();
   return tensors;
 }
 
@@ -21,10 +19,8 @@ absl::Status LoadModule(const TensorMap& tensors, const std::string& source,
                         torch::nn::Module& module) {
   const TensorMap targets = ModuleTensors(module);
   TensorShapes expected;
-  for (const auto& [name, target] : targets)
-    expected[name] = target.sizes().vec();
-  if (absl::Status status = CheckTensorShapes(tensors, source, expected);
-      !status.ok()) {
+  for (const auto& [name, target] : targets) expected[name] = target.sizes().vec();
+  if (absl::Status status = CheckTensorShapes(tensors, source, expected); !status.ok()) {
     return status;
   }
   const torch::NoGradGuard no_grad;

@@ -16,8 +16,7 @@ struct LinearShape {
   bool bias = false;
 };
 
-void AddLinear(TensorShapes& shapes, const std::string& name,
-               const LinearShape& linear) {
+void AddLinear(TensorShapes& shapes, const std::string& name, const LinearShape& linear) {
   shapes[name + ".weight"] = {linear.out, linear.in};
   if (linear.bias) shapes[name + ".bias"] = {linear.out};
 }
@@ -27,8 +26,7 @@ void AddLayerNorm(TensorShapes& shapes, const std::string& name, int64_t dim) {
   shapes[name + ".bias"] = {dim};
 }
 
-void AddAttention(TensorShapes& shapes, const std::string& name,
-                  const LmConfig& config) {
+void AddAttention(TensorShapes& shapes, const std::string& name, const LmConfig& config) {
   const int64_t dim = config.dim;
   shapes[name + ".in_proj_weight"] = {3 * dim, dim};
   if (config.bias_attn) shapes[name + ".in_proj_bias"] = {3 * dim};
@@ -41,26 +39,21 @@ struct ConvShape {
   int64_t kernel = 0;
 };
 
-void AddConv(TensorShapes& shapes, const std::string& name,
-             const ConvShape& conv) {
+void AddConv(TensorShapes& shapes, const std::string& name, const ConvShape& conv) {
   shapes[name + ".conv.conv.weight"] = {conv.out, conv.in, conv.kernel};
   shapes[name + ".conv.conv.bias"] = {conv.out};
 }
 
-void AddTransposedConv(TensorShapes& shapes, const std::string& name,
-                       const ConvShape& conv) {
+void AddTransposedConv(TensorShapes& shapes, const std::string& name, const ConvShape& conv) {
   shapes[name + ".convtr.convtr.weight"] = {conv.in, conv.out, conv.kernel};
   shapes[name + ".convtr.convtr.bias"] = {conv.out};
 }
 
-void AddLstm(TensorShapes& shapes, const std::string& name, int64_t width,
-             int num_layers) {
+void AddLstm(TensorShapes& shapes, const std::string& name, int64_t width, int num_layers) {
   for (int layer = 0; layer < num_layers; ++layer) {
     for (const char* part : {"ih", "hh"}) {
-      shapes[absl::StrCat(name, ".lstm.weight_", part, "_l", layer)] = {
-          4 * width, width};
-      shapes[absl::StrCat(name, ".lstm.bias_", part, "_l", layer)] = {4 *
-                                                                      width};
+      shapes[absl::StrCat(name, ".lstm.weight_", part, "_l", layer)] = {4 * width, width};
+      shapes[absl::StrCat(name, ".lstm.bias_", part, "_l", layer)] = {4 * width};
     }
   }
 }
@@ -69,8 +62,7 @@ void AddLstm(TensorShapes& shapes, const std::string& name, int64_t width,
 // activations take a number as well.
 class SeanetShapes {
  public:
-  SeanetShapes(const CodecConfig& config, std::string prefix,
-               TensorShapes& shapes)
+  SeanetShapes(const CodecConfig& config, std::string prefix, TensorShapes& shapes)
       : c_(config), prefix_(std::move(prefix)), shapes_(shapes) {}
 
   void AddEncoder() {
@@ -109,11 +101,9 @@ class SeanetShapes {
     for (int i = 0; i < c_.num_residual_layers; ++i) {
       const std::string name = Next();
       const int64_t hidden = channels / c_.compress;
-      AddConv(shapes_, name + ".block.1",
-              {channels, hidden, c_.residual_kernel_size});
+      AddConv(shapes_, name + ".block.1", {channels, hidden, c_.residual_kernel_size});
       AddConv(shapes_, name + ".block.3", {hidden, channels, 1});
-      if (c_.conv_shortcut)
-        AddConv(shapes_, name + ".shortcut", {channels, channels, 1});
+      if (c_.conv_shortcut) AddConv(shapes_, name + ".shortcut", {channels, channels, 1});
     }
   }
 
@@ -130,17 +120,14 @@ TensorShapes LmTensorShapes(const LmConfig& config) {
   const int64_t dim = config.dim;
   for (int k = 0; k < config.num_codebooks; ++k) {
     shapes[absl::StrCat("emb.", k, ".weight")] = {config.card + 1, dim};
-    AddLinear(shapes, absl::StrCat("linears.", k),
-              {config.card, dim, config.bias_proj});
+    AddLinear(shapes, absl::StrCat("linears.", k), {config.card, dim, config.bias_proj});
   }
   for (int i = 0; i < config.num_layers; ++i) {
     const std::string layer = absl::StrCat("transformer.layers.", i);
     AddAttention(shapes, layer + ".self_attn", config);
     AddAttention(shapes, layer + ".cross_attention", config);
-    AddLinear(shapes, layer + ".linear1",
-              {config.ffn_dim, dim, config.bias_ff});
-    AddLinear(shapes, layer + ".linear2",
-              {dim, config.ffn_dim, config.bias_ff});
+    AddLinear(shapes, layer + ".linear1", {config.ffn_dim, dim, config.bias_ff});
+    AddLinear(shapes, layer + ".linear2", {dim, config.ffn_dim, config.bias_ff});
     for (const char* norm : {".norm1", ".norm_cross", ".norm2"}) {
       AddLayerNorm(shapes, layer + norm, dim);
     }
@@ -156,8 +143,8 @@ TensorShapes CodecTensorShapes(const CodecConfig& config) {
   SeanetShapes(config, "encoder", shapes).AddEncoder();
   SeanetShapes(config, "decoder", shapes).AddDecoder();
   for (int k = 0; k < config.num_codebooks; ++k) {
-    shapes[absl::StrCat("quantizer.vq.layers.", k, "._codebook.embed")] = {
-        config.codebook_size, config.dimension};
+    shapes[absl::StrCat("quantizer.vq.layers.", k, "._codebook.embed")] = {config.codebook_size,
+                                                                           config.dimension};
   }
   return shapes;
 }
@@ -185,15 +172,13 @@ TensorShapes TextEncoderTensorShapes(const TextEncoderConfig& config) {
     shapes[ffn + "wo.weight"] = {d_model, config.d_ff};
     shapes[block + "1.layer_norm.weight"] = {d_model};
   }
-  shapes
-      ["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] =
-          {config.relative_attention_num_buckets, config.num_heads};
+  shapes["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] = {
+      config.relative_attention_num_buckets, config.num_heads};
   shapes["encoder.final_layer_norm.weight"] = {d_model};
   return shapes;
 }
 
-absl::Status CheckTensorShapes(const TensorMap& tensors,
-                               const std::string& source,
+absl::Status CheckTensorShapes(const TensorMap& tensors, const std::string& source,
                                const TensorShapes& expected) {
   std::vector<std::string> errors;
   for (const auto& [name, shape] : expected) {
@@ -201,20 +186,17 @@ absl::Status CheckTensorShapes(const TensorMap& tensors,
     if (found == tensors.end()) {
       errors.push_back(absl::StrCat("missing ", name, " ", FormatShape(shape)));
     } else if (found->second.sizes() != torch::IntArrayRef(shape)) {
-      errors.push_back(absl::StrCat(name, ": expected ", FormatShape(shape),
-                                    ", found ",
+      errors.push_back(absl::StrCat(name, ": expected ", FormatShape(shape), ", found ",
                                     FormatShape(found->second.sizes().vec())));
     }
   }
   for (const auto& [name, tensor] : tensors) {
     if (!expected.contains(name)) {
-      errors.push_back(absl::StrCat("left over ", name, " ",
-                                    FormatShape(tensor.sizes().vec())));
+      errors.push_back(absl::StrCat("left over ", name, " ", FormatShape(tensor.sizes().vec())));
     }
   }
   if (errors.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ": ", absl::StrJoin(errors, "; ")));
+  return absl::InvalidArgumentError(absl::StrCat(source, ": ", absl::StrJoin(errors, "; ")));
 }
 
 }  // namespace magnet

@@ -24,8 +24,7 @@ TensorShapes TextEncoderTensorShapes(const TextEncoderConfig& config);
 
 // INVALID_ARGUMENT that opens with `source` and lists every tensor that is
 // missing, left over or misshapen.
-absl::Status CheckTensorShapes(const TensorMap& tensors,
-                               const std::string& source,
+absl::Status CheckTensorShapes(const TensorMap& tensors, const std::string& source,
                                const TensorShapes& expected);
 
 }  // namespace magnet

@@ -24,8 +24,7 @@ absl::StatusOr<PickleDocument> ParseTorchArchive(
 // The tensors of a dict such as a module's state_dict(). INVALID_ARGUMENT,
 // which opens with `source`, for keys that are no strings or that occur twice
 // and for values that are no tensors.
-absl::StatusOr<TensorMap> StateDictTensors(const PickleValue& dict,
-                                           const std::string& source);
+absl::StatusOr<TensorMap> StateDictTensors(const PickleValue& dict, const std::string& source);
 
 }  // namespace magnet
 

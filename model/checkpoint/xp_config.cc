@@ -18,8 +18,7 @@ constexpr int kMaxInterpolations = 16;
 
 // What `${a.b}` points to; nothing: an ordinary text.
 std::optional<std::string> InterpolatedPath(const std::string& text) {
-  if (text.size() < 4 || text.compare(0, 2, "${") != 0 || text.back() != '}')
-    return std::nullopt;
+  if (text.size() < 4 || text.compare(0, 2, "${") != 0 || text.back() != '}') return std::nullopt;
   return text.substr(2, text.size() - 3);
 }
 
@@ -62,35 +61,32 @@ struct XpConfig::Impl {
   }
 
   template <typename T, typename Convert>
-  T Value(const std::string& path, std::optional<T> fallback,
-          const char* expected, const Convert& convert) {
+  T Value(const std::string& path, std::optional<T> fallback, const char* expected,
+          const Convert& convert) {
     const size_t num_errors = errors.size();
     const auto text = FindScalar(path);
     T value{};
     if (!text) {
       if (fallback) return *fallback;
-      if (errors.size() == num_errors)
-        errors.push_back(absl::StrCat(path, ": missing"));
+      if (errors.size() == num_errors) errors.push_back(absl::StrCat(path, ": missing"));
     } else if (!convert(*text, &value)) {
-      errors.push_back(absl::StrCat(path, ": expected ", expected, ", found \"",
-                                    text->substr(0, 60), "\""));
+      errors.push_back(
+          absl::StrCat(path, ": expected ", expected, ", found \"", text->substr(0, 60), "\""));
       return fallback.value_or(T{});
     }
     return value;
   }
 
   int Int(const std::string& path, std::optional<int> fallback) {
-    return Value<int>(path, fallback, "an integer",
-                      [](const std::string& text, int* value) {
-                        return absl::SimpleAtoi(text, value);
-                      });
+    return Value<int>(path, fallback, "an integer", [](const std::string& text, int* value) {
+      return absl::SimpleAtoi(text, value);
+    });
   }
 
   double Double(const std::string& path, std::optional<double> fallback) {
-    return Value<double>(path, fallback, "a number",
-                         [](const std::string& text, double* value) {
-                           return absl::SimpleAtod(text, value);
-                         });
+    return Value<double>(path, fallback, "a number", [](const std::string& text, double* value) {
+      return absl::SimpleAtod(text, value);
+    });
   }
 };
 
@@ -99,50 +95,38 @@ XpConfig::XpConfig(XpConfig&&) noexcept = default;
 XpConfig& XpConfig::operator=(XpConfig&&) noexcept = default;
 XpConfig::~XpConfig() = default;
 
-absl::StatusOr<XpConfig> XpConfig::Parse(std::string_view yaml,
-                                         std::string source) {
+absl::StatusOr<XpConfig> XpConfig::Parse(std::string_view yaml, std::string source) {
   auto impl = std::make_unique<Impl>();
   impl->source = std::move(source);
   if (yaml.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(impl->source, ": expected at most ", kMaxBytes,
-                     " bytes of YAML, found ", yaml.size()));
+    return absl::InvalidArgumentError(absl::StrCat(impl->source, ": expected at most ", kMaxBytes,
+                                                   " bytes of YAML, found ", yaml.size()));
   }
   try {
     impl->root = YAML::Load(std::string(yaml));
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(impl->source, ": not YAML: ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat(impl->source, ": not YAML: ", error.what()));
   }
   if (!impl->root.IsMap()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(impl->source, ": expected a map"));
+    return absl::InvalidArgumentError(absl::StrCat(impl->source, ": expected a map"));
   }
   return XpConfig(std::move(impl));
 }
 
-int XpConfig::Int(const std::string& path) {
-  return impl_->Int(path, std::nullopt);
-}
-int XpConfig::Int(const std::string& path, int fallback) {
-  return impl_->Int(path, fallback);
-}
-double XpConfig::Double(const std::string& path) {
-  return impl_->Double(path, std::nullopt);
-}
+int XpConfig::Int(const std::string& path) { return impl_->Int(path, std::nullopt); }
+int XpConfig::Int(const std::string& path, int fallback) { return impl_->Int(path, fallback); }
+double XpConfig::Double(const std::string& path) { return impl_->Double(path, std::nullopt); }
 double XpConfig::Double(const std::string& path, double fallback) {
   return impl_->Double(path, fallback);
 }
 
 bool XpConfig::Bool(const std::string& path, bool fallback) {
-  return impl_->Value<bool>(path, fallback, "true or false",
-                            [](const std::string& text, bool* value) {
-                              return absl::SimpleAtob(text, value);
-                            });
+  return impl_->Value<bool>(
+      path, fallback, "true or false",
+      [](const std::string& text, bool* value) { return absl::SimpleAtob(text, value); });
 }
 
-std::string XpConfig::String(const std::string& path,
-                             const std::string& fallback) {
+std::string XpConfig::String(const std::string& path, const std::string& fallback) {
   return impl_->FindScalar(path).value_or(fallback);
 }
 
@@ -151,8 +135,7 @@ std::vector<int> XpConfig::IntList(const std::string& path) {
   for (const std::string& text : StringList(path)) {
     int value = 0;
     if (!absl::SimpleAtoi(text, &value)) {
-      AddError(path, absl::StrCat("expected integers, found \"",
-                                  text.substr(0, 60), "\""));
+      AddError(path, absl::StrCat("expected integers, found \"", text.substr(0, 60), "\""));
       break;
     }
     values.push_back(value);
@@ -194,8 +177,7 @@ void XpConfig::Require(const std::string& path, const std::string& fallback,
                        const std::string& expected) {
   const std::string found = String(path, fallback);
   if (found == expected) return;
-  AddError(path, absl::StrCat("expected ", expected, ", found \"",
-                              found.substr(0, 60), "\""));
+  AddError(path, absl::StrCat("expected ", expected, ", found \"", found.substr(0, 60), "\""));
 }
 
 void XpConfig::AddError(const std::string& path, const std::string& error) {

@@ -18,8 +18,7 @@ namespace magnet {
 class XpConfig {
  public:
   // INVALID_ARGUMENT opens with `source`.
-  static absl::StatusOr<XpConfig> Parse(std::string_view yaml,
-                                        std::string source);
+  static absl::StatusOr<XpConfig> Parse(std::string_view yaml, std::string source);
 
   XpConfig(XpConfig&&) noexcept;
   XpConfig& operator=(XpConfig&&) noexcept;
@@ -40,8 +39,7 @@ class XpConfig {
   bool Has(const std::string& path);
 
   // Our engine computes this one choice only.
-  void Require(const std::string& path, const std::string& fallback,
-               const std::string& expected);
+  void Require(const std::string& path, const std::string& fallback, const std::string& expected);
   void AddError(const std::string& path, const std::string& error);
 
   absl::Status status() const;

@@ -44,8 +44,7 @@ bool Fits(uint64_t offset, uint64_t size, uint64_t limit) {
 
 class ZipDirectoryReader {
  public:
-  ZipDirectoryReader(std::shared_ptr<FileBytes> file,
-                     ZipArchive::Checksums checksums)
+  ZipDirectoryReader(std::shared_ptr<FileBytes> file, ZipArchive::Checksums checksums)
       : bytes_(file->bytes()) {
     archive_.file_ = std::move(file);
     archive_.checksums_ = checksums;
@@ -64,13 +63,12 @@ class ZipDirectoryReader {
  private:
   template <typename... Parts>
   absl::Status Error(const Parts&... parts) const {
-    return absl::InvalidArgumentError(absl::StrCat(
-        archive_.file_->path(), ": not a readable zip file: ", parts...));
+    return absl::InvalidArgumentError(
+        absl::StrCat(archive_.file_->path(), ": not a readable zip file: ", parts...));
   }
 
   absl::Status FindDirectory() {
-    if (bytes_.size() < kEndBytes)
-      return Error("only ", bytes_.size(), " bytes");
+    if (bytes_.size() < kEndBytes) return Error("only ", bytes_.size(), " bytes");
     const size_t last = bytes_.size() - kEndBytes;
     const size_t first = last > kMaxCommentBytes ? last - kMaxCommentBytes : 0;
     for (size_t end = last + 1; end-- > first;) {
@@ -83,12 +81,11 @@ class ZipDirectoryReader {
     num_records_ = Load<uint16_t>(bytes_, end + 10);
     directory_offset_ = Load<uint32_t>(bytes_, end + 16);
     directory_end_ = end;
-    const bool has_locator = end >= kEnd64LocatorBytes &&
-                             Load<uint32_t>(bytes_, end - kEnd64LocatorBytes) ==
-                                 kEnd64LocatorSignature;
+    const bool has_locator =
+        end >= kEnd64LocatorBytes &&
+        Load<uint32_t>(bytes_, end - kEnd64LocatorBytes) == kEnd64LocatorSignature;
     if (has_locator) {
-      const uint64_t end64 =
-          Load<uint64_t>(bytes_, end - kEnd64LocatorBytes + 8);
+      const uint64_t end64 = Load<uint64_t>(bytes_, end - kEnd64LocatorBytes + 8);
       if (!Fits(end64, kEnd64Bytes, bytes_.size()) ||
           Load<uint32_t>(bytes_, end64) != kEnd64Signature) {
         return Error("no zip64 end of central directory at ", end64);
@@ -98,8 +95,7 @@ class ZipDirectoryReader {
       directory_end_ = end64;
     }
     if (num_records_ > kMaxRecords || directory_offset_ > directory_end_) {
-      return Error("a central directory of ", num_records_, " records at ",
-                   directory_offset_);
+      return Error("a central directory of ", num_records_, " records at ", directory_offset_);
     }
     return absl::OkStatus();
   }
@@ -112,12 +108,9 @@ class ZipDirectoryReader {
     const size_t name_bytes = Load<uint16_t>(bytes_, offset + 28);
     const size_t extra_bytes = Load<uint16_t>(bytes_, offset + 30);
     const size_t comment_bytes = Load<uint16_t>(bytes_, offset + 32);
-    const uint64_t total =
-        kDirectoryEntryBytes + name_bytes + extra_bytes + comment_bytes;
-    if (!Fits(offset, total, directory_end_))
-      return Error("a directory entry beyond the end");
-    const std::string name(
-        bytes_.substr(offset + kDirectoryEntryBytes, name_bytes));
+    const uint64_t total = kDirectoryEntryBytes + name_bytes + extra_bytes + comment_bytes;
+    if (!Fits(offset, total, directory_end_)) return Error("a directory entry beyond the end");
+    const std::string name(bytes_.substr(offset + kDirectoryEntryBytes, name_bytes));
     if (Load<uint16_t>(bytes_, offset + 8) & kEncryptedFlag) {
       return Error("record \"", name, "\" is encrypted");
     }
@@ -130,17 +123,14 @@ class ZipDirectoryReader {
                               .crc32 = Load<uint32_t>(bytes_, offset + 16)};
     const std::string_view extra =
         bytes_.substr(offset + kDirectoryEntryBytes + name_bytes, extra_bytes);
-    if (!ReadZip64(extra, record, compressed))
-      return Error("record \"", name, "\": zip64 sizes");
-    if (compressed != record.size)
-      return Error("record \"", name, "\": two different sizes");
+    if (!ReadZip64(extra, record, compressed)) return Error("record \"", name, "\": zip64 sizes");
+    if (compressed != record.size) return Error("record \"", name, "\": two different sizes");
     offset += total;
     return AddRecord(name, record);
   }
 
   // The zip64 field holds, in this order, those values that did not fit.
-  bool ReadZip64(std::string_view extra, ZipArchive::Record& record,
-                 uint64_t& compressed) const {
+  bool ReadZip64(std::string_view extra, ZipArchive::Record& record, uint64_t& compressed) const {
     while (extra.size() >= 4) {
       const uint16_t id = Load<uint16_t>(extra, 0);
       const uint16_t size = Load<uint16_t>(extra, 2);
@@ -164,19 +154,16 @@ class ZipDirectoryReader {
         Load<uint32_t>(bytes_, header) != kLocalSignature) {
       return Error("record \"", name, "\": no local header at ", header);
     }
-    record.offset = header + kLocalHeaderBytes +
-                    Load<uint16_t>(bytes_, header + 26) +
+    record.offset = header + kLocalHeaderBytes + Load<uint16_t>(bytes_, header + 26) +
                     Load<uint16_t>(bytes_, header + 28);
     if (!Fits(record.offset, record.size, directory_offset_)) {
-      return Error("record \"", name, "\": ", record.size, " bytes at ",
-                   record.offset, " reach beyond the data");
+      return Error("record \"", name, "\": ", record.size, " bytes at ", record.offset,
+                   " reach beyond the data");
     }
     const size_t slash = name.find('/');
-    if (slash == std::string::npos)
-      return Error("record \"", name, "\" is in no folder");
+    if (slash == std::string::npos) return Error("record \"", name, "\" is in no folder");
     if (archive_.records_.empty()) folder_ = name.substr(0, slash);
-    if (name.compare(0, slash, folder_) != 0)
-      return Error("more than one top folder");
+    if (name.compare(0, slash, folder_) != 0) return Error("more than one top folder");
     if (!archive_.records_.emplace(name.substr(slash + 1), record).second) {
       return Error("record \"", name, "\" occurs twice");
     }
@@ -205,27 +192,21 @@ class ZipDirectoryReader {
   std::string folder_;
 };
 
-absl::StatusOr<ZipArchive> ZipArchive::Open(std::shared_ptr<FileBytes> file,
-                                            Checksums checksums) {
+absl::StatusOr<ZipArchive> ZipArchive::Open(std::shared_ptr<FileBytes> file, Checksums checksums) {
   return ZipDirectoryReader(std::move(file), checksums).Run();
 }
 
-absl::StatusOr<std::string_view> ZipArchive::Read(
-    const std::string& name) const {
+absl::StatusOr<std::string_view> ZipArchive::Read(const std::string& name) const {
   const auto found = records_.find(name);
   if (found == records_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat(file_->path(), ": no record \"", name, "\""));
+    return absl::NotFoundError(absl::StrCat(file_->path(), ": no record \"", name, "\""));
   }
   const Record& record = found->second;
-  const std::string_view bytes =
-      file_->bytes().substr(record.offset, record.size);
+  const std::string_view bytes = file_->bytes().substr(record.offset, record.size);
   if (checksums_ == Checksums::kVerify &&
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) !=
-          record.crc32) {
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) != record.crc32) {
     return absl::DataLossError(
-        absl::StrCat(file_->path(), ": record \"", name,
-                     "\" is damaged: its CRC-32 differs"));
+        absl::StrCat(file_->path(), ": record \"", name, "\" is damaged: its CRC-32 differs"));
   }
   return bytes;
 }

@@ -22,16 +22,13 @@ class ZipArchive {
   // Why a record's checksum may go unchecked: mutation tests of what reads it.
   enum class Checksums { kVerify, kIgnore };
 
-  static absl::StatusOr<ZipArchive> Open(
-      std::shared_ptr<FileBytes> file,
-      Checksums checksums = Checksums::kVerify);
+  static absl::StatusOr<ZipArchive> Open(std::shared_ptr<FileBytes> file,
+                                         Checksums checksums = Checksums::kVerify);
 
   // The bytes of the record whose name ends in `/name`, below the one top
   // folder. NOT_FOUND, or DATA_LOSS where its CRC-32 differs.
   absl::StatusOr<std::string_view> Read(const std::string& name) const;
-  bool Contains(const std::string& name) const {
-    return records_.contains(name);
-  }
+  bool Contains(const std::string& name) const { return records_.contains(name); }
 
   const std::shared_ptr<FileBytes>& file() const { return file_; }
 

@@ -40,7 +40,8 @@ absl::Status Encode(const CodecOptions& options) {
   auto audio = ReadAudioFile(options.input);
   if (!audio.ok()) return audio.status();
   const torch::InferenceMode inference;
-  const auto codes = EncodeGivenAudio({std::move(audio->samples), audio->sample_rate_hz, {}}, *codec);
+  const auto codes =
+      EncodeGivenAudio({std::move(audio->samples), audio->sample_rate_hz, {}}, *codec);
   if (!codes.ok()) return codes.status();
   const int num_codebooks = (*codec)->config().num_codebooks;
   std::cout << options.output << ": " << num_codebooks << " codebooks, " << codes->num_frames
@@ -51,8 +52,8 @@ absl::Status Encode(const CodecOptions& options) {
 absl::Status CheckCodeRange(const GivenCodes& codes, int codebook_size, const std::string& path) {
   for (const int64_t code : codes.codes) {
     if (code >= 0 && code < codebook_size) continue;
-    return absl::InvalidArgumentError(absl::StrCat(path, ": expected codes in [0, ", codebook_size,
-                                                   "), found ", code));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected codes in [0, ", codebook_size, "), found ", code));
   }
   return absl::OkStatus();
 }

@@ -9,8 +9,7 @@
 namespace magnet {
 
 absl::Status WriteCodesFile(const GivenCodes& codes, int num_codebooks, const std::string& path) {
-  const torch::Tensor tensor =
-      torch::tensor(codes.codes).view({num_codebooks, codes.num_frames});
+  const torch::Tensor tensor = torch::tensor(codes.codes).view({num_codebooks, codes.num_frames});
   return WriteSafetensors({{"codes", tensor}}, {}, path);
 }
 

@@ -37,8 +37,7 @@ absl::Status Convert(ConvertOptions options) {
   if (options.request.name.empty()) options.request.name = FolderName(options.output);
   const auto bundle = ImportBundle(options.request);
   if (!bundle.ok()) return bundle.status();
-  const absl::Status written =
-      WriteBundle(*bundle, kDtypes.at(options.dtype), options.output);
+  const absl::Status written = WriteBundle(*bundle, kDtypes.at(options.dtype), options.output);
   if (!written.ok()) return written;
   std::cout << options.output << ": model \"" << bundle->config.name << "\", licence "
             << bundle->config.license << ", weights in " << options.dtype << "\n";
@@ -49,8 +48,7 @@ absl::Status Convert(ConvertOptions options) {
 
 void AddConvertCommand(CLI::App& app, absl::Status& status) {
   const auto options = std::make_shared<ConvertOptions>();
-  CLI::App* command =
-      app.add_subcommand("convert", "Make a bundle from published checkpoints");
+  CLI::App* command = app.add_subcommand("convert", "Make a bundle from published checkpoints");
   command
       ->add_option("--lm", options->request.lm,
                    "audiocraft folder (state_dict.bin) or file of the language model")

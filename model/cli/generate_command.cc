@@ -48,11 +48,10 @@ class StepLine {
     if (!shown_) return;
     constexpr int kWidth = 30;
     const int filled = kWidth * p.steps_done / p.steps_total;
-    std::cerr << absl::StreamFormat(
-                     "\r\033[K[%s%s] %3d %%  window %d/%d  stage %d/%d  step %d/%d",
-                     std::string(filled, '#'), std::string(kWidth - filled, '.'),
-                     100 * p.steps_done / p.steps_total, p.window + 1, p.num_windows, p.stage + 1,
-                     p.num_stages, p.step + 1, p.num_steps)
+    std::cerr << absl::StreamFormat("\r\033[K[%s%s] %3d %%  window %d/%d  stage %d/%d  step %d/%d",
+                                    std::string(filled, '#'), std::string(kWidth - filled, '.'),
+                                    100 * p.steps_done / p.steps_total, p.window + 1, p.num_windows,
+                                    p.stage + 1, p.num_stages, p.step + 1, p.num_steps)
               << std::flush;
   }
 
@@ -157,8 +156,9 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
   CLI::App* command = app.add_subcommand("generate", "Make music from a prompt");
   command->add_option("-m,--model", options->model, "Bundle folder")->required();
   AddGenerationOptions(*command, options->clip);
-  command->add_option("-o,--output", options->output,
-                      "File (.wav, .flac, .ogg), or a folder with --prompts")
+  command
+      ->add_option("-o,--output", options->output,
+                   "File (.wav, .flac, .ogg), or a folder with --prompts")
       ->required();
   command->add_option("--prompts", options->prompts_file, "Make one clip for each line of a file")
       ->check(CLI::ExistingFile)

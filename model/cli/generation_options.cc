@@ -21,9 +21,9 @@ const std::map<std::string, SpanScore> kSpanScores = {{"max", SpanScore::kMax},
 
 absl::StatusOr<std::vector<PromptSection>> ReadSections(const GenerationOptions& options) {
   if (!options.weights.empty() && options.weights.size() != options.prompts.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--weights: expected one for each of the ", options.prompts.size(),
-                     " prompts, found ", options.weights.size()));
+    return absl::InvalidArgumentError(absl::StrCat("--weights: expected one for each of the ",
+                                                   options.prompts.size(), " prompts, found ",
+                                                   options.weights.size()));
   }
   std::vector<PromptSection> sections;
   if (!options.prompts.empty()) sections.emplace_back();
@@ -32,7 +32,8 @@ absl::StatusOr<std::vector<PromptSection>> ReadSections(const GenerationOptions&
     sections[0].prompts.push_back({options.prompts[i], weight});
   }
   for (const std::string& timed : options.timed_prompts) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(timed, absl::MaxSplits(':', 1));
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(timed, absl::MaxSplits(':', 1));
     double start = 0;
     if (!absl::SimpleAtod(parts.first, &start)) {
       return absl::InvalidArgumentError(
@@ -110,7 +111,8 @@ void AddGenerationOptions(CLI::App& command, GenerationOptions& o) {
                   "SECONDS:TEXT, the prompt from there on; may be repeated")
       ->allow_extra_args(false);
   command.add_option("--negative-prompt", o.negative_prompt, "What to steer away from");
-  command.add_option("--seconds", o.seconds, "Length of the clip, given audio included (default 10, or as --from)");
+  command.add_option("--seconds", o.seconds,
+                     "Length of the clip, given audio included (default 10, or as --from)");
   command.add_option("--seed", o.seed, "Same seed, same music (default: drawn and printed)");
   auto* greedy = command.add_flag("--greedy", o.greedy, "Always the most probable token");
   command.add_option("--temperature", o.temperature, "Of the first step")->excludes(greedy);

@@ -45,12 +45,12 @@ void PrintSizes(const ModelConfig& config) {
                                   config.text_encoder.num_layers, config.text_encoder.d_model,
                                   config.text_encoder.vocab_size,
                                   config.text_encoder.gated_gelu ? "gated GELU" : "ReLU");
-  std::cout << absl::StreamFormat("sampling       steps %s, guidance %g to %g, temperature %g, "
-                                  "top-p %g, top-k %d\n",
-                                  absl::StrJoin(config.sampling.decoding_steps, ","),
-                                  config.sampling.guidance_max, config.sampling.guidance_min,
-                                  config.sampling.temperature, config.sampling.top_p,
-                                  config.sampling.top_k);
+  std::cout << absl::StreamFormat(
+      "sampling       steps %s, guidance %g to %g, temperature %g, "
+      "top-p %g, top-k %d\n",
+      absl::StrJoin(config.sampling.decoding_steps, ","), config.sampling.guidance_max,
+      config.sampling.guidance_min, config.sampling.temperature, config.sampling.top_p,
+      config.sampling.top_k);
 }
 
 // Weights in the arithmetic's type, and the widest activations of a guided
@@ -61,7 +61,8 @@ double MemoryMegabytes(const ModelConfig& config, const Bundle& bundle, int byte
   const double activations = rows * (2.0 * lm.ffn_dim + 6.0 * lm.dim) * bytes_per_weight +
                              rows * lm.num_heads * lm.window_frames * 4.0;
   const double others = Measure(bundle.codec).parameters + Measure(bundle.text_encoder).parameters;
-  return (Measure(bundle.lm).parameters * double(bytes_per_weight) + others * 4 + activations) / 1e6;
+  return (Measure(bundle.lm).parameters * double(bytes_per_weight) + others * 4 + activations) /
+         1e6;
 }
 
 absl::Status Inspect(const std::string& folder) {

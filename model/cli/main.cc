@@ -11,8 +11,9 @@
 int main(int argc, char** argv) {
   CLI::App app("Converts, inspects and runs MAGNeT models, offline.", "magnet-model");
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed, 2 wrong usage.\n"
-             "Each command has its own --help.");
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 wrong usage.\n"
+      "Each command has its own --help.");
   absl::Status status;
   magnet::AddGenerateCommand(app, status);
   magnet::AddConvertCommand(app, status);

@@ -32,12 +32,10 @@ class CroppedTransposedConvStream : public LayerStream {
   torch::Tensor Overlap(const torch::Tensor& x, bool last) {
     torch::Tensor y = conv_.Convolve(x);
     if (crop_.total() == 0) return y;
-    if (tail_.defined())
-      y.narrow(/*dim=*/2, /*start=*/0, crop_.total()).add_(tail_);
+    if (tail_.defined()) y.narrow(/*dim=*/2, /*start=*/0, crop_.total()).add_(tail_);
     if (last) return y.narrow(/*dim=*/2, /*start=*/0, y.size(2) - crop_.right);
     const int64_t num_final = y.size(2) - crop_.total();
-    tail_ = y.narrow(/*dim=*/2, num_final, crop_.total()) -
-            conv_.bias().unsqueeze(1);
+    tail_ = y.narrow(/*dim=*/2, num_final, crop_.total()) - conv_.bias().unsqueeze(1);
     return y.narrow(/*dim=*/2, /*start=*/0, num_final);
   }
 
@@ -51,34 +49,31 @@ class CroppedTransposedConvStream : public LayerStream {
 
   const CroppedTransposedConv& conv_;
   const Padding crop_;
-  int64_t to_crop_;  // of the stream's beginning, still to be dropped
-  torch::Tensor
-      tail_;  // [1, out, kernel - stride]: unfinished outputs, without the bias
+  int64_t to_crop_;     // of the stream's beginning, still to be dropped
+  torch::Tensor tail_;  // [1, out, kernel - stride]: unfinished outputs, without the bias
 };
 
 }  // namespace
 
-CroppedTransposedConv::CroppedTransposedConv(
-    const CroppedTransposedConvOptions& options)
+CroppedTransposedConv::CroppedTransposedConv(const CroppedTransposedConvOptions& options)
     : options_(options) {
-  conv_ = torch::nn::ConvTranspose1d(
-      torch::nn::ConvTranspose1dOptions(
-          options.in_channels, options.out_channels, options.kernel_size)
-          .stride(options.stride));
+  conv_ =
+      torch::nn::ConvTranspose1d(torch::nn::ConvTranspose1dOptions(
+                                     options.in_channels, options.out_channels, options.kernel_size)
+                                     .stride(options.stride));
   register_module("convtr", NestedModule("convtr", conv_));
 }
 
 Padding CroppedTransposedConv::crop() const {
   const int64_t total = options_.kernel_size - options_.stride;
   if (!options_.causal) return SplitPadding(total, /*causal=*/false);
-  const int64_t right = static_cast<int64_t>(
-      std::ceil(static_cast<double>(total) * options_.trim_right_ratio));
+  const int64_t right =
+      static_cast<int64_t>(std::ceil(static_cast<double>(total) * options_.trim_right_ratio));
   return {.left = total - right, .right = right};
 }
 
 torch::Tensor CroppedTransposedConv::Convolve(const torch::Tensor& x) const {
-  return torch::conv_transpose1d(x, conv_->weight, conv_->bias,
-                                 options_.stride);
+  return torch::conv_transpose1d(x, conv_->weight, conv_->bias, options_.stride);
 }
 
 torch::Tensor CroppedTransposedConv::forward(torch::Tensor x) {
@@ -88,8 +83,8 @@ torch::Tensor CroppedTransposedConv::forward(torch::Tensor x) {
   const int64_t both = crop.left;
   const int64_t give_back = std::max<int64_t>(crop.left - crop.right, 0);
   if (give_back < options_.stride) {
-    const torch::Tensor y = torch::conv_transpose1d(
-        x, conv_->weight, conv_->bias, options_.stride, both, give_back);
+    const torch::Tensor y =
+        torch::conv_transpose1d(x, conv_->weight, conv_->bias, options_.stride, both, give_back);
     return y.narrow(/*dim=*/2, /*start=*/0, x.size(2) * options_.stride);
   }
   return Convolve(x).narrow(/*dim=*/2, crop.left, x.size(2) * options_.stride);

@@ -19,8 +19,7 @@ struct CroppedTransposedConvOptions {
   int64_t kernel_size = 2;  // >= stride
   int64_t stride = 1;
   bool causal = false;
-  double trim_right_ratio =
-      1.0;  // causal only: share of the crop taken on the right
+  double trim_right_ratio = 1.0;  // causal only: share of the crop taken on the right
 };
 
 // Weights `convtr.convtr.weight` [in, out, kernel] and `convtr.convtr.bias`

@@ -6,8 +6,7 @@ EncodecModelImpl::EncodecModelImpl(const CodecConfig& config)
     : config_(config),
       encoder_(register_module("encoder", SeanetEncoder(config))),
       decoder_(register_module("decoder", SeanetDecoder(config))),
-      quantizer_(
-          register_module("quantizer", ResidualVectorQuantizer(config))) {}
+      quantizer_(register_module("quantizer", ResidualVectorQuantizer(config))) {}
 
 torch::Tensor EncodecModelImpl::Encode(const torch::Tensor& wave) {
   return quantizer_->Encode(EncodeLatent(wave));

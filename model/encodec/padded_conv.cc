@@ -16,9 +16,7 @@ class PaddedConvStream : public LayerStream {
       : conv_(conv),
         mode_(conv.options().pad_mode),
         padding_(conv.padding()),
-        held_back_(mode_ == PadMode::kReflect
-                       ? std::max(padding_.left, padding_.right)
-                       : 0) {}
+        held_back_(mode_ == PadMode::kReflect ? std::max(padding_.left, padding_.right) : 0) {}
 
   torch::Tensor Push(torch::Tensor x, bool last) override {
     if (context_.defined()) x = torch::cat({context_, x}, /*dim=*/2);
@@ -30,9 +28,7 @@ class PaddedConvStream : public LayerStream {
     if (last) x = PadSignal(x, {.right = padding_.right}, mode_);
     if (x.size(2) <= padding_.total()) return Hold(std::move(x));
     context_ = padding_.total() > 0
-                   ? x.narrow(/*dim=*/2, x.size(2) - padding_.total(),
-                              padding_.total())
-                         .clone()
+                   ? x.narrow(/*dim=*/2, x.size(2) - padding_.total(), padding_.total()).clone()
                    : torch::Tensor();
     return conv_.Convolve(x);
   }
@@ -49,8 +45,7 @@ class PaddedConvStream : public LayerStream {
   }
 
   torch::Tensor Hold(torch::Tensor x) {
-    torch::Tensor none =
-        x.new_empty({x.size(0), conv_.options().out_channels, 0});
+    torch::Tensor none = x.new_empty({x.size(0), conv_.options().out_channels, 0});
     context_ = std::move(x);
     return none;
   }
@@ -58,11 +53,9 @@ class PaddedConvStream : public LayerStream {
   const PaddedConv& conv_;
   const PadMode mode_;
   const Padding padding_;
-  const int64_t
-      held_back_;  // inputs that do not yet tell what the left padding is
-  bool started_ = false;  // the left padding is in context_
-  torch::Tensor
-      context_;  // [1, in, <= max(held_back_, padding)]: inputs still needed
+  const int64_t held_back_;  // inputs that do not yet tell what the left padding is
+  bool started_ = false;     // the left padding is in context_
+  torch::Tensor context_;    // [1, in, <= max(held_back_, padding)]: inputs still needed
 };
 
 }  // namespace
@@ -79,17 +72,15 @@ torch::Tensor PadSignal(const torch::Tensor& x, Padding padding, PadMode mode) {
   const int64_t missing = std::max(padding.left, padding.right) + 1 - x.size(2);
   const auto reflect = F::PadFuncOptions(options).mode(torch::kReflect);
   if (missing <= 0) return F::pad(x, reflect);
-  const torch::Tensor extended =
-      F::pad(F::pad(x, F::PadFuncOptions({0, missing})), reflect);
+  const torch::Tensor extended = F::pad(F::pad(x, F::PadFuncOptions({0, missing})), reflect);
   return extended.narrow(/*dim=*/2, /*start=*/0, extended.size(2) - missing);
 }
 
 PaddedConv::PaddedConv(const PaddedConvOptions& options) : options_(options) {
-  conv_ = torch::nn::Conv1d(torch::nn::Conv1dOptions(options.in_channels,
-                                                     options.out_channels,
-                                                     options.kernel_size)
-                                .stride(options.stride)
-                                .dilation(options.dilation));
+  conv_ = torch::nn::Conv1d(
+      torch::nn::Conv1dOptions(options.in_channels, options.out_channels, options.kernel_size)
+          .stride(options.stride)
+          .dilation(options.dilation));
   register_module("conv", NestedModule("conv", conv_));
 }
 
@@ -98,10 +89,8 @@ Padding PaddedConv::padding() const {
   return SplitPadding(reach - options_.stride, options_.causal);
 }
 
-torch::Tensor PaddedConv::Convolve(const torch::Tensor& x,
-                                   int64_t zeros) const {
-  return torch::conv1d(x, conv_->weight, conv_->bias, options_.stride, zeros,
-                       options_.dilation);
+torch::Tensor PaddedConv::Convolve(const torch::Tensor& x, int64_t zeros) const {
+  return torch::conv1d(x, conv_->weight, conv_->bias, options_.stride, zeros, options_.dilation);
 }
 
 torch::Tensor PaddedConv::forward(torch::Tensor x) {
@@ -116,8 +105,7 @@ torch::Tensor PaddedConv::forward(torch::Tensor x) {
 }
 
 std::unique_ptr<LayerStream> PaddedConv::NewStream() const {
-  TORCH_CHECK(options_.stride == 1,
-              "only convolutions of stride 1 can be streamed");
+  TORCH_CHECK(options_.stride == 1, "only convolutions of stride 1 can be streamed");
   return std::make_unique<PaddedConvStream>(*this);
 }
 

@@ -7,8 +7,8 @@ namespace {
 
 class ResidualBlockStream : public LayerStream {
  public:
-  ResidualBlockStream(std::unique_ptr<LayerStream> narrow,
-                      const PaddedConv& widen, const PaddedConv* shortcut)
+  ResidualBlockStream(std::unique_ptr<LayerStream> narrow, const PaddedConv& widen,
+                      const PaddedConv* shortcut)
       : narrow_(std::move(narrow)), widen_(widen), shortcut_(shortcut) {}
 
   torch::Tensor Push(torch::Tensor x, bool last) override {
@@ -16,13 +16,11 @@ class ResidualBlockStream : public LayerStream {
     if (waiting_.defined()) x = torch::cat({waiting_, x}, /*dim=*/2);
     const int64_t n = y.size(2);
     const int64_t left_over = x.size(2) - n;
-    waiting_ = left_over > 0 ? x.narrow(/*dim=*/2, n, left_over).clone()
-                             : torch::Tensor();
+    waiting_ = left_over > 0 ? x.narrow(/*dim=*/2, n, left_over).clone() : torch::Tensor();
     const torch::Tensor skipped = x.narrow(/*dim=*/2, /*start=*/0, n);
     if (n == 0) return skipped;
     y = widen_.Convolve(torch::elu_(y));
-    return y.add_(shortcut_ != nullptr ? shortcut_->Convolve(skipped)
-                                       : skipped);
+    return y.add_(shortcut_ != nullptr ? shortcut_->Convolve(skipped) : skipped);
   }
 
   int64_t InputsNeeded(int64_t num_outputs) const override {
@@ -33,8 +31,7 @@ class ResidualBlockStream : public LayerStream {
   std::unique_ptr<LayerStream> narrow_;
   const PaddedConv& widen_;
   const PaddedConv* shortcut_;
-  torch::Tensor
-      waiting_;  // [1, C, look-ahead of narrow_]: inputs of the skip path
+  torch::Tensor waiting_;  // [1, C, look-ahead of narrow_]: inputs of the skip path
 };
 
 PaddedConvOptions ConvOptions(const CodecConfig& config, int64_t in_channels,
@@ -47,8 +44,7 @@ PaddedConvOptions ConvOptions(const CodecConfig& config, int64_t in_channels,
 
 }  // namespace
 
-ResidualBlock::ResidualBlock(const CodecConfig& config, int64_t channels,
-                             int64_t dilation) {
+ResidualBlock::ResidualBlock(const CodecConfig& config, int64_t channels, int64_t dilation) {
   const int64_t hidden = channels / config.compress;
   PaddedConvOptions narrow = ConvOptions(config, channels, hidden);
   narrow.kernel_size = config.residual_kernel_size;
@@ -60,8 +56,7 @@ ResidualBlock::ResidualBlock(const CodecConfig& config, int64_t channels,
   block->register_module("3", widen_);
   if (config.conv_shortcut) {
     shortcut_ = register_module(
-        "shortcut",
-        std::make_shared<PaddedConv>(ConvOptions(config, channels, channels)));
+        "shortcut", std::make_shared<PaddedConv>(ConvOptions(config, channels, channels)));
   }
 }
 
@@ -72,8 +67,7 @@ torch::Tensor ResidualBlock::forward(torch::Tensor x) {
 }
 
 std::unique_ptr<LayerStream> ResidualBlock::NewStream() const {
-  return std::make_unique<ResidualBlockStream>(narrow_->NewStream(), *widen_,
-                                               shortcut_.get());
+  return std::make_unique<ResidualBlockStream>(narrow_->NewStream(), *widen_, shortcut_.get());
 }
 
 }  // namespace magnet

@@ -6,8 +6,7 @@
 namespace magnet {
 namespace {
 
-using LstmState =
-    std::tuple<torch::Tensor, torch::Tensor>;  // h, c: [layers, B, C] each
+using LstmState = std::tuple<torch::Tensor, torch::Tensor>;  // h, c: [layers, B, C] each
 
 class ResidualLstmStream : public LayerStream {
  public:
@@ -21,9 +20,7 @@ class ResidualLstmStream : public LayerStream {
     return y.add_(steps).permute({1, 2, 0});
   }
 
-  int64_t InputsNeeded(int64_t num_outputs) const override {
-    return num_outputs;
-  }
+  int64_t InputsNeeded(int64_t num_outputs) const override { return num_outputs; }
 
  private:
   torch::nn::LSTM lstm_;
@@ -34,8 +31,8 @@ class ResidualLstmStream : public LayerStream {
 
 ResidualLstm::ResidualLstm(int64_t channels, int64_t num_layers)
     : lstm_(register_module(
-          "lstm", torch::nn::LSTM(torch::nn::LSTMOptions(channels, channels)
-                                      .num_layers(num_layers)))) {}
+          "lstm",
+          torch::nn::LSTM(torch::nn::LSTMOptions(channels, channels).num_layers(num_layers)))) {}
 
 torch::Tensor ResidualLstm::forward(torch::Tensor x) {
   const torch::Tensor steps = x.permute({2, 0, 1});  // [n, B, C]

@@ -35,8 +35,7 @@ class ResidualVectorQuantizerImpl : public torch::nn::Module {
   int num_codebooks() const { return static_cast<int>(codebooks_.size()); }
 
  private:
-  std::vector<std::shared_ptr<torch::nn::Module>>
-      codebooks_;  // K, each with buffer `embed`
+  std::vector<std::shared_ptr<torch::nn::Module>> codebooks_;  // K, each with buffer `embed`
 };
 TORCH_MODULE(ResidualVectorQuantizer);
 

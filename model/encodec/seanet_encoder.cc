@@ -15,11 +15,9 @@ SeanetEncoderImpl::SeanetEncoderImpl(const CodecConfig& config)
                          .causal = config.causal,
                          .pad_mode = config.pad_mode};
   model_->Append<PaddedConv>(conv);
-  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend();
-       ++ratio) {
+  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
     int64_t dilation = 1;
-    for (int j = 0; j < config.num_residual_layers;
-         ++j, dilation *= config.dilation_base) {
+    for (int j = 0; j < config.num_residual_layers; ++j, dilation *= config.dilation_base) {
       model_->Append<ResidualBlock>(config, channels, dilation);
     }
     conv.in_channels = channels;
@@ -30,8 +28,7 @@ SeanetEncoderImpl::SeanetEncoderImpl(const CodecConfig& config)
     model_->Append<PaddedConv>(conv);
     channels *= 2;
   }
-  if (config.lstm_layers > 0)
-    model_->Append<ResidualLstm>(channels, config.lstm_layers);
+  if (config.lstm_layers > 0) model_->Append<ResidualLstm>(channels, config.lstm_layers);
   conv.in_channels = channels;
   conv.out_channels = config.dimension;
   conv.kernel_size = config.last_kernel_size;

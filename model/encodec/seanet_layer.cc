@@ -5,12 +5,8 @@ namespace {
 
 class EluStream : public LayerStream {
  public:
-  torch::Tensor Push(torch::Tensor x, bool /*last*/) override {
-    return torch::elu_(x);
-  }
-  int64_t InputsNeeded(int64_t num_outputs) const override {
-    return num_outputs;
-  }
+  torch::Tensor Push(torch::Tensor x, bool /*last*/) override { return torch::elu_(x); }
+  int64_t InputsNeeded(int64_t num_outputs) const override { return num_outputs; }
 };
 
 class StackStream : public LayerStream {
@@ -38,9 +34,7 @@ class StackStream : public LayerStream {
 
 torch::Tensor EluLayer::forward(torch::Tensor x) { return torch::elu_(x); }
 
-std::unique_ptr<LayerStream> EluLayer::NewStream() const {
-  return std::make_unique<EluStream>();
-}
+std::unique_ptr<LayerStream> EluLayer::NewStream() const { return std::make_unique<EluStream>(); }
 
 torch::Tensor SeanetStack::forward(torch::Tensor x) {
   for (const auto& layer : layers_) x = layer->forward(std::move(x));

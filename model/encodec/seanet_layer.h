@@ -58,8 +58,7 @@ class SeanetStack : public SeanetLayer {
   template <typename Layer, typename... Args>
   void Append(Args&&... args) {
     auto layer = std::make_shared<Layer>(std::forward<Args>(args)...);
-    layers_.push_back(
-        register_module(std::to_string(layers_.size()), std::move(layer)));
+    layers_.push_back(register_module(std::to_string(layers_.size()), std::move(layer)));
   }
 
   torch::Tensor forward(torch::Tensor x) override;

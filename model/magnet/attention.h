@@ -27,9 +27,9 @@ class SelfAttentionImpl : public torch::nn::Module {
 
  private:
   const int num_heads_;
-  torch::Tensor in_proj_weight_;         // [3D, D]: queries, keys, values
-  torch::Tensor in_proj_bias_;           // [3D] or undefined
-  Dense out_proj_{nullptr};  // D -> D
+  torch::Tensor in_proj_weight_;  // [3D, D]: queries, keys, values
+  torch::Tensor in_proj_bias_;    // [3D] or undefined
+  Dense out_proj_{nullptr};       // D -> D
 };
 TORCH_MODULE(SelfAttention);
 
@@ -54,9 +54,9 @@ class CrossAttentionImpl : public torch::nn::Module {
 
  private:
   const int num_heads_;
-  torch::Tensor in_proj_weight_;         // [3D, D]: queries, keys, values
-  torch::Tensor in_proj_bias_;           // [3D] or undefined
-  Dense out_proj_{nullptr};  // D -> D
+  torch::Tensor in_proj_weight_;  // [3D, D]: queries, keys, values
+  torch::Tensor in_proj_bias_;    // [3D] or undefined
+  Dense out_proj_{nullptr};       // D -> D
 };
 TORCH_MODULE(CrossAttention);
 

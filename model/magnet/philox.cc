@@ -10,10 +10,8 @@ constexpr int kRounds = 10;
 PhiloxCounter Round(const PhiloxCounter& c, const PhiloxKey& key) {
   const uint64_t product0 = uint64_t{kMultiplier0} * c[0];
   const uint64_t product1 = uint64_t{kMultiplier1} * c[2];
-  return {static_cast<uint32_t>(product1 >> 32) ^ c[1] ^ key[0],
-          static_cast<uint32_t>(product1),
-          static_cast<uint32_t>(product0 >> 32) ^ c[3] ^ key[1],
-          static_cast<uint32_t>(product0)};
+  return {static_cast<uint32_t>(product1 >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(product1),
+          static_cast<uint32_t>(product0 >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(product0)};
 }
 
 }  // namespace

@@ -54,9 +54,9 @@ class RowSampler {
   bool InNucleus(int token) const;
 
   const RowSampling sampling_;
-  std::vector<float> logits_;  // [card], guided
-  std::vector<float> probs_;   // [card]
-  std::vector<float> scratch_; // [card], for the k-th largest
+  std::vector<float> logits_;   // [card], guided
+  std::vector<float> probs_;    // [card]
+  std::vector<float> scratch_;  // [card], for the k-th largest
 };
 
 }  // namespace magnet

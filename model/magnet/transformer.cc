@@ -61,10 +61,10 @@ torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tens
 }
 
 TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) {
-  self_attn = register_module("self_attn",
-                              SelfAttention(config.dim, config.num_heads, config.bias_attn));
-  cross_attention = register_module(
-      "cross_attention", CrossAttention(config.dim, config.num_heads, config.bias_attn));
+  self_attn =
+      register_module("self_attn", SelfAttention(config.dim, config.num_heads, config.bias_attn));
+  cross_attention = register_module("cross_attention",
+                                    CrossAttention(config.dim, config.num_heads, config.bias_attn));
   linear1_ = register_module("linear1", Dense(config.dim, config.ffn_dim, config.bias_ff));
   linear2_ = register_module("linear2", Dense(config.ffn_dim, config.dim, config.bias_ff));
   norm1_ = register_module("norm1", MakeNorm(config.dim));
@@ -102,8 +102,8 @@ MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(c
   const auto provider = register_module("condition_provider", Scope());
   const auto conditioners = provider->register_module("conditioners", Scope());
   const auto description = conditioners->register_module("description", Scope());
-  output_proj_ = description->register_module(
-      "output_proj", Dense(config.text_dim, config.dim, /*bias=*/true));
+  output_proj_ = description->register_module("output_proj",
+                                              Dense(config.text_dim, config.dim, /*bias=*/true));
 }
 
 torch::Tensor MagnetTransformerImpl::ProjectText(const torch::Tensor& text_states) {
@@ -125,8 +125,7 @@ torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes) {
   for (int k = 1; k < config_.num_codebooks; ++k) {
     x = x + emb_[k]->as<TokenEmbedding>()->forward(codes.select(1, k));
   }
-  const torch::Tensor positions =
-      SinusoidalPositions(static_cast<int>(codes.size(2)), config_.dim);
+  const torch::Tensor positions = SinusoidalPositions(static_cast<int>(codes.size(2)), config_.dim);
   return x + positions.to(x.device(), x.scalar_type());
 }
 

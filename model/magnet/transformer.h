@@ -31,11 +31,11 @@ struct ConditionKv {
 // One forward pass of one sequence. A null `condition` or `negative` is the
 // null condition.
 struct PassInput {
-  torch::Tensor codes;    // [K, T] int64
+  torch::Tensor codes;  // [K, T] int64
   int stage = 0;
-  torch::Tensor frames;   // [M] int64, rising: the frames whose logits are wanted
+  torch::Tensor frames;  // [M] int64, rising: the frames whose logits are wanted
   const ConditionKv* condition = nullptr;
-  bool guided = false;    // also the unconditional branch
+  bool guided = false;                    // also the unconditional branch
   const ConditionKv* negative = nullptr;  // what that branch is told
 };
 
@@ -59,8 +59,8 @@ class TransformerLayerImpl : public torch::nn::Module {
 
  private:
   torch::nn::LayerNorm norm1_{nullptr}, norm_cross_{nullptr}, norm2_{nullptr};  // D
-  Dense linear1_{nullptr};  // D -> ffn_dim
-  Dense linear2_{nullptr};  // ffn_dim -> D
+  Dense linear1_{nullptr};                                                      // D -> ffn_dim
+  Dense linear2_{nullptr};                                                      // ffn_dim -> D
 };
 TORCH_MODULE(TransformerLayer);
 
@@ -96,11 +96,11 @@ class MagnetTransformerImpl : public torch::nn::Module {
                          torch::Tensor& x);
 
   const LmConfig config_;
-  torch::nn::ModuleList emb_;      // K of TokenEmbedding [card + 1, D]
-  torch::nn::ModuleList layers_;   // num_layers of TransformerLayer
+  torch::nn::ModuleList emb_;     // K of TokenEmbedding [card + 1, D]
+  torch::nn::ModuleList layers_;  // num_layers of TransformerLayer
   torch::nn::LayerNorm out_norm_{nullptr};
   torch::nn::ModuleList linears_;  // K of Dense D -> card
-  Dense output_proj_{nullptr};  // text_dim -> D
+  Dense output_proj_{nullptr};     // text_dim -> D
 };
 TORCH_MODULE(MagnetTransformer);
 

@@ -25,10 +25,10 @@ namespace magnet {
 // What one step asks of the transformer and the sampler.
 struct DecodingStep {
   int stage = 0;
-  int step = 0;               // of the stage
-  double guidance = 1.0;      // coefficient
+  int step = 0;           // of the stage
+  double guidance = 1.0;  // coefficient
   double temperature = 1.0;
-  std::vector<int> frames;    // rising: to be sampled, given frames of masked blocks included
+  std::vector<int> frames;  // rising: to be sampled, given frames of masked blocks included
 };
 
 // Given or already final tokens of a window.

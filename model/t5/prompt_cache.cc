@@ -16,8 +16,7 @@ std::optional<torch::Tensor> PromptCache::Find(std::string_view text) {
 }
 
 void PromptCache::Insert(std::string_view text, const torch::Tensor& states) {
-  if (const auto found = by_text_.find(text); found != by_text_.end())
-    Erase(found->second);
+  if (const auto found = by_text_.find(text); found != by_text_.end()) Erase(found->second);
   const int64_t bytes = static_cast<int64_t>(text.size() + states.nbytes());
   if (limits_.max_entries <= 0 || bytes > limits_.max_bytes) return;
   while (size() >= limits_.max_entries || bytes_ + bytes > limits_.max_bytes) {

@@ -53,8 +53,7 @@ class PromptCache {
 
   PromptCacheLimits limits_;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator>
-      by_text_;  // keys view Entry::text
+  std::unordered_map<std::string_view, Entries::iterator> by_text_;  // keys view Entry::text
   int64_t bytes_ = 0;
   int64_t hits_ = 0;
   int64_t misses_ = 0;

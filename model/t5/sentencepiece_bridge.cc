@@ -38,41 +38,34 @@ struct SentencePieceBridge::Model {
   sentencepiece::SentencePieceProcessor processor;
 };
 
-std::unique_ptr<SentencePieceBridge> SentencePieceBridge::Open(
-    std::string_view model_bytes, std::string* error) {
+std::unique_ptr<SentencePieceBridge> SentencePieceBridge::Open(std::string_view model_bytes,
+                                                               std::string* error) {
   auto model = std::make_unique<Model>();
   const auto status = model->processor.LoadFromSerializedProto(model_bytes);
   if (!status.ok()) {
     *error = status.ToString();
     return nullptr;
   }
-  if (!NormalizationRulesAreClosed(model->processor.model_proto()
-                                       .normalizer_spec()
-                                       .precompiled_charsmap())) {
+  if (!NormalizationRulesAreClosed(
+          model->processor.model_proto().normalizer_spec().precompiled_charsmap())) {
     *error = "the normalization rules point outside themselves";
     return nullptr;
   }
-  return std::unique_ptr<SentencePieceBridge>(
-      new SentencePieceBridge(std::move(model)));
+  return std::unique_ptr<SentencePieceBridge>(new SentencePieceBridge(std::move(model)));
 }
 
-SentencePieceBridge::SentencePieceBridge(std::unique_ptr<Model> model)
-    : model_(std::move(model)) {}
+SentencePieceBridge::SentencePieceBridge(std::unique_ptr<Model> model) : model_(std::move(model)) {}
 
 SentencePieceBridge::~SentencePieceBridge() = default;
 
-int SentencePieceBridge::num_pieces() const {
-  return model_->processor.GetPieceSize();
-}
+int SentencePieceBridge::num_pieces() const { return model_->processor.GetPieceSize(); }
 
 int SentencePieceBridge::FindPiece(std::string_view name) const {
   const int id = model_->processor.PieceToId(name);
   return model_->processor.IdToPiece(id) == name ? id : -1;
 }
 
-std::string SentencePieceBridge::PieceName(int id) const {
-  return model_->processor.IdToPiece(id);
-}
+std::string SentencePieceBridge::PieceName(int id) const { return model_->processor.IdToPiece(id); }
 
 bool SentencePieceBridge::Encode(std::string_view text, std::vector<int>* ids,
                                  std::string* error) const {

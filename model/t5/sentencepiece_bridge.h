@@ -36,8 +36,7 @@ class SentencePieceBridge {
   // Normalizes and segments `text` (any bytes; those that are not UTF-8
   // become the unknown piece). False with `*error` set when SentencePiece
   // fails.
-  bool Encode(std::string_view text, std::vector<int>* ids,
-              std::string* error) const;
+  bool Encode(std::string_view text, std::vector<int>* ids, std::string* error) const;
 
  private:
   struct Model;

@@ -19,44 +19,34 @@ double LowestFinite(torch::Dtype dtype) {
 
 }  // namespace
 
-torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets,
-                                      int max_distance) {
+torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets, int max_distance) {
   const int per_side = num_buckets / 2;
   const int num_exact = per_side / 2;
-  const auto position =
-      torch::arange(-(num_positions - 1), num_positions, torch::kInt64);
+  const auto position = torch::arange(-(num_positions - 1), num_positions, torch::kInt64);
   const auto distance = position.abs();
   // float32 throughout, as in the reference: a bucket's edge is decided by
   // rounding.
-  const double log_range =
-      std::log(static_cast<double>(max_distance) / num_exact);
+  const double log_range = std::log(static_cast<double>(max_distance) / num_exact);
   const auto log_bucket =
-      (torch::log(distance.to(torch::kFloat32) / num_exact) / log_range *
-       (per_side - num_exact))
+      (torch::log(distance.to(torch::kFloat32) / num_exact) / log_range * (per_side - num_exact))
           .clamp_min(0)
           .to(torch::kInt64)
           .add(num_exact)
           .clamp_max(per_side - 1);
-  return torch::where(distance < num_exact, distance, log_bucket) +
-         (position > 0) * per_side;
+  return torch::where(distance < num_exact, distance, log_bucket) + (position > 0) * per_side;
 }
 
 T5LinearImpl::T5LinearImpl(int64_t in_dim, int64_t out_dim)
     : weight(register_parameter("weight", torch::zeros({out_dim, in_dim}))) {}
 
-torch::Tensor T5LinearImpl::forward(const torch::Tensor& x) {
-  return torch::linear(x, weight);
-}
+torch::Tensor T5LinearImpl::forward(const torch::Tensor& x) { return torch::linear(x, weight); }
 
 T5RmsNormImpl::T5RmsNormImpl(int64_t dim, double epsilon)
-    : weight(register_parameter("weight", torch::ones({dim}))),
-      epsilon_(epsilon) {}
+    : weight(register_parameter("weight", torch::ones({dim}))), epsilon_(epsilon) {}
 
 torch::Tensor T5RmsNormImpl::forward(const torch::Tensor& x) {
-  const auto mean_square =
-      x.to(torch::kFloat32).square().mean(/*dim=*/-1, /*keepdim=*/true);
-  return weight *
-         (x * torch::rsqrt(mean_square + epsilon_)).to(weight.scalar_type());
+  const auto mean_square = x.to(torch::kFloat32).square().mean(/*dim=*/-1, /*keepdim=*/true);
+  return weight * (x * torch::rsqrt(mean_square + epsilon_)).to(weight.scalar_type());
 }
 
 T5EmbeddingImpl::T5EmbeddingImpl(int64_t num_rows, int64_t dim)
@@ -66,8 +56,7 @@ torch::Tensor T5EmbeddingImpl::forward(const torch::Tensor& ids) {
   return torch::embedding(weight, ids);
 }
 
-T5AttentionImpl::T5AttentionImpl(const TextEncoderConfig& config,
-                                 bool has_relative_attention_bias)
+T5AttentionImpl::T5AttentionImpl(const TextEncoderConfig& config, bool has_relative_attention_bias)
     : num_heads_(config.num_heads),
       d_kv_(config.d_kv),
       num_buckets_(config.relative_attention_num_buckets),
@@ -78,8 +67,8 @@ T5AttentionImpl::T5AttentionImpl(const TextEncoderConfig& config,
   v = register_module("v", T5Linear(config.d_model, inner_dim));
   o = register_module("o", T5Linear(inner_dim, config.d_model));
   if (has_relative_attention_bias) {
-    relative_attention_bias = register_module(
-        "relative_attention_bias", T5Embedding(num_buckets_, num_heads_));
+    relative_attention_bias =
+        register_module("relative_attention_bias", T5Embedding(num_buckets_, num_heads_));
   }
 }
 
@@ -87,23 +76,20 @@ torch::Tensor T5AttentionImpl::SplitHeads(const torch::Tensor& x) const {
   return x.view({x.size(0), x.size(1), num_heads_, d_kv_}).transpose(1, 2);
 }
 
-torch::Tensor T5AttentionImpl::forward(const torch::Tensor& x,
-                                       const torch::Tensor& bias) {
-  const auto heads = at::scaled_dot_product_attention(
-      SplitHeads(q(x)), SplitHeads(k(x)), SplitHeads(v(x)), bias,
-      /*dropout_p=*/0.0,
-      /*is_causal=*/false, /*scale=*/1.0);
+torch::Tensor T5AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
+  const auto heads =
+      at::scaled_dot_product_attention(SplitHeads(q(x)), SplitHeads(k(x)), SplitHeads(v(x)), bias,
+                                       /*dropout_p=*/0.0,
+                                       /*is_causal=*/false, /*scale=*/1.0);
   return o(heads.transpose(1, 2).flatten(/*start_dim=*/2));
 }
 
 torch::Tensor T5AttentionImpl::RelativeAttentionBias(int64_t num_tokens) {
-  const auto buckets =
-      RelativePositionBuckets(num_tokens, num_buckets_, max_distance_)
-          .to(relative_attention_bias->weight.device());
+  const auto buckets = RelativePositionBuckets(num_tokens, num_buckets_, max_distance_)
+                           .to(relative_attention_bias->weight.device());
   const auto by_position = relative_attention_bias(buckets).t();  // [H, 2S - 1]
   // Window w starts at relative position w - (S - 1): that of query S - 1 - w.
-  const auto windows =
-      by_position.unfold(/*dimension=*/1, num_tokens, /*step=*/1);  // [H, S, S]
+  const auto windows = by_position.unfold(/*dimension=*/1, num_tokens, /*step=*/1);  // [H, S, S]
   return windows.flip(1).unsqueeze(0);
 }
 
@@ -122,41 +108,34 @@ torch::Tensor T5FeedForwardImpl::forward(const torch::Tensor& x) {
   return wo(torch::gelu(wi_0(x), /*approximate=*/"tanh") * wi_1(x));
 }
 
-T5SelfAttentionLayerImpl::T5SelfAttentionLayerImpl(
-    const TextEncoderConfig& config, bool has_relative_attention_bias)
-    : attention(register_module(
-          "SelfAttention", T5Attention(config, has_relative_attention_bias))),
-      layer_norm(register_module(
-          "layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon))) {
-}
+T5SelfAttentionLayerImpl::T5SelfAttentionLayerImpl(const TextEncoderConfig& config,
+                                                   bool has_relative_attention_bias)
+    : attention(register_module("SelfAttention", T5Attention(config, has_relative_attention_bias))),
+      layer_norm(
+          register_module("layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon))) {}
 
-torch::Tensor T5SelfAttentionLayerImpl::forward(const torch::Tensor& x,
-                                                const torch::Tensor& bias) {
+torch::Tensor T5SelfAttentionLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
   return x + attention(layer_norm(x), bias);
 }
 
 T5FeedForwardLayerImpl::T5FeedForwardLayerImpl(const TextEncoderConfig& config)
     : feed_forward(register_module("DenseReluDense", T5FeedForward(config))),
-      layer_norm(register_module(
-          "layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon))) {
-}
+      layer_norm(
+          register_module("layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon))) {}
 
 torch::Tensor T5FeedForwardLayerImpl::forward(const torch::Tensor& x) {
   return x + feed_forward(layer_norm(x));
 }
 
-T5BlockImpl::T5BlockImpl(const TextEncoderConfig& config,
-                         bool has_relative_attention_bias)
-    : self_attention(config, has_relative_attention_bias),
-      feed_forward(config) {
+T5BlockImpl::T5BlockImpl(const TextEncoderConfig& config, bool has_relative_attention_bias)
+    : self_attention(config, has_relative_attention_bias), feed_forward(config) {
   torch::nn::ModuleList layer;
   layer->push_back(self_attention);
   layer->push_back(feed_forward);
   register_module("layer", layer);
 }
 
-torch::Tensor T5BlockImpl::forward(const torch::Tensor& x,
-                                   const torch::Tensor& bias) {
+torch::Tensor T5BlockImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
   return feed_forward(self_attention(x, bias));
 }
 
@@ -165,20 +144,16 @@ T5StackImpl::T5StackImpl(const TextEncoderConfig& config) {
     block->push_back(T5Block(config, /*has_relative_attention_bias=*/i == 0));
   }
   register_module("block", block);
-  final_layer_norm = register_module(
-      "final_layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon));
+  final_layer_norm =
+      register_module("final_layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon));
 }
 
-torch::Tensor T5StackImpl::forward(torch::Tensor x,
-                                   const torch::Tensor& attention_mask) {
-  auto bias =
-      block[0]->as<T5Block>()->self_attention->attention->RelativeAttentionBias(
-          x.size(1));
+torch::Tensor T5StackImpl::forward(torch::Tensor x, const torch::Tensor& attention_mask) {
+  auto bias = block[0]->as<T5Block>()->self_attention->attention->RelativeAttentionBias(x.size(1));
   if (attention_mask.defined()) {
     // The lowest finite number, not -infinity: a row without any seen token
     // must not become NaN.
-    const auto unseen =
-        attention_mask.logical_not().unsqueeze(1).unsqueeze(2);  // [B, 1, 1, S]
+    const auto unseen = attention_mask.logical_not().unsqueeze(1).unsqueeze(2);  // [B, 1, 1, S]
     bias = bias.masked_fill(unseen, LowestFinite(bias.scalar_type()));
   }
   for (const auto& child : *block) x = child->as<T5Block>()->forward(x, bias);
@@ -186,8 +161,7 @@ torch::Tensor T5StackImpl::forward(torch::Tensor x,
 }
 
 T5EncoderImpl::T5EncoderImpl(const TextEncoderConfig& config)
-    : shared(register_module("shared",
-                             T5Embedding(config.vocab_size, config.d_model))),
+    : shared(register_module("shared", T5Embedding(config.vocab_size, config.d_model))),
       encoder(register_module("encoder", T5Stack(config))),
       config_(config) {}
 
@@ -210,14 +184,11 @@ void T5EncoderImpl::ResetParameters() {
     draw(attention.q->weight, d_model * config_.d_kv);
     draw(attention.k->weight, d_model);
     draw(attention.v->weight, d_model);
-    draw(attention.o->weight,
-         static_cast<double>(config_.num_heads) * config_.d_kv);
-    if (attention.relative_attention_bias)
-      draw(attention.relative_attention_bias->weight, d_model);
+    draw(attention.o->weight, static_cast<double>(config_.num_heads) * config_.d_kv);
+    if (attention.relative_attention_bias) draw(attention.relative_attention_bias->weight, d_model);
 
     auto& feed_forward = *block.feed_forward->feed_forward;
-    for (auto* wi :
-         {&feed_forward.wi, &feed_forward.wi_0, &feed_forward.wi_1}) {
+    for (auto* wi : {&feed_forward.wi, &feed_forward.wi_0, &feed_forward.wi_1}) {
       if (*wi) draw((*wi)->weight, d_model);
     }
     draw(feed_forward.wo->weight, config_.d_ff);

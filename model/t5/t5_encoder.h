@@ -23,8 +23,7 @@ namespace magnet {
 // of each half the first are of one distance, the others logarithmic up to
 // `max_distance`, from where all share the last. num_buckets must be even, >=
 // 4, max_distance > num_buckets / 4.
-torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets,
-                                      int max_distance);
+torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets, int max_distance);
 
 // y = x W^T: T5 has no biases.
 class T5LinearImpl : public torch::nn::Module {
@@ -63,8 +62,7 @@ TORCH_MODULE(T5Embedding);
 class T5AttentionImpl : public torch::nn::Module {
  public:
   // Only the first layer has `relative_attention_bias`; all share it.
-  T5AttentionImpl(const TextEncoderConfig& config,
-                  bool has_relative_attention_bias);
+  T5AttentionImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
 
   // x [B, S, D], bias [1 or B, H, S, S] -> [B, S, D].
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
@@ -79,8 +77,7 @@ class T5AttentionImpl : public torch::nn::Module {
   T5Embedding relative_attention_bias{nullptr};  // [num_buckets, H], or null
 
  private:
-  torch::Tensor SplitHeads(
-      const torch::Tensor& x) const;  // [B, S, H d_kv] -> [B, H, S, d_kv]
+  torch::Tensor SplitHeads(const torch::Tensor& x) const;  // [B, S, H d_kv] -> [B, H, S, d_kv]
 
   int num_heads_;
   int d_kv_;
@@ -107,8 +104,7 @@ TORCH_MODULE(T5FeedForward);
 // x + SelfAttention(layer_norm(x)) and x + DenseReluDense(layer_norm(x)).
 class T5SelfAttentionLayerImpl : public torch::nn::Module {
  public:
-  T5SelfAttentionLayerImpl(const TextEncoderConfig& config,
-                           bool has_relative_attention_bias);
+  T5SelfAttentionLayerImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
 
   T5Attention attention{nullptr};  // registered as SelfAttention
@@ -128,8 +124,7 @@ TORCH_MODULE(T5FeedForwardLayer);
 
 class T5BlockImpl : public torch::nn::Module {
  public:
-  T5BlockImpl(const TextEncoderConfig& config,
-              bool has_relative_attention_bias);
+  T5BlockImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
 
   T5SelfAttentionLayer self_attention{nullptr};  // layer.0
@@ -165,8 +160,7 @@ class T5EncoderImpl : public torch::nn::Module {
   // attention_mask [B, S]: tokens where it is 0 (false) are seen by none;
   // undefined: all are seen. Returns the states [B, S, D]; those of unseen
   // tokens are defined but meaningless. Gradients flow where they are enabled.
-  torch::Tensor forward(const torch::Tensor& input_ids,
-                        const torch::Tensor& attention_mask = {});
+  torch::Tensor forward(const torch::Tensor& input_ids, const torch::Tensor& attention_mask = {});
 
   // Draws all weights from torch's global generator with the deviations of T5's
   // own initialization, for training from nothing.

@@ -29,9 +29,8 @@ class TextConditioner {
   // Takes a loaded encoder, on the device and in the type it is to compute in,
   // and puts it in evaluation mode. INVALID_ARGUMENT where the tokenizer has
   // ids that the encoder has no embedding for.
-  static absl::StatusOr<TextConditioner> Create(
-      T5Tokenizer tokenizer, T5Encoder encoder,
-      const TextConditionerOptions& options);
+  static absl::StatusOr<TextConditioner> Create(T5Tokenizer tokenizer, T5Encoder encoder,
+                                                const TextConditionerOptions& options);
 
   // The states [S, d_model] of `text` alone (no padding), on the encoder's
   // device, without gradients; shared with the cache, so not to be written to.
@@ -48,8 +47,7 @@ class TextConditioner {
   const T5Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
-  TextConditioner(T5Tokenizer tokenizer, T5Encoder encoder,
-                  const TextConditionerOptions& options);
+  TextConditioner(T5Tokenizer tokenizer, T5Encoder encoder, const TextConditionerOptions& options);
 
   absl::StatusOr<torch::Tensor> RunEncoder(const std::vector<int64_t>& ids);
 

@@ -18,28 +18,19 @@ constexpr std::string_view kUnk = "<unk>";
 constexpr std::string_view kSentinelPrefix = "<extra_id_";
 
 // What Python's str.strip() takes away, in UTF-8, for sentinels do as it does.
-constexpr std::string_view kWhiteSpace[] = {"\t",           "\n",
-                                            "\v",           "\f",
-                                            "\r",           "\x1c",
-                                            "\x1d",         "\x1e",
-                                            "\x1f",         " ",
-                                            "\xc2\x85",     "\xc2\xa0",
-                                            "\xe1\x9a\x80", "\xe2\x80\x80",
-                                            "\xe2\x80\x81", "\xe2\x80\x82",
-                                            "\xe2\x80\x83", "\xe2\x80\x84",
-                                            "\xe2\x80\x85", "\xe2\x80\x86",
-                                            "\xe2\x80\x87", "\xe2\x80\x88",
-                                            "\xe2\x80\x89", "\xe2\x80\x8a",
-                                            "\xe2\x80\xa8", "\xe2\x80\xa9",
-                                            "\xe2\x80\xaf", "\xe2\x81\x9f",
-                                            "\xe3\x80\x80"};
+constexpr std::string_view kWhiteSpace[] = {
+    "\t",           "\n",           "\v",           "\f",           "\r",
+    "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+    "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+    "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
 
 std::string_view StripLeft(std::string_view text) {
   const auto* space = std::begin(kWhiteSpace);
   while (space != std::end(kWhiteSpace)) {
-    space =
-        std::find_if(std::begin(kWhiteSpace), std::end(kWhiteSpace),
-                     [&](std::string_view s) { return text.starts_with(s); });
+    space = std::find_if(std::begin(kWhiteSpace), std::end(kWhiteSpace),
+                         [&](std::string_view s) { return text.starts_with(s); });
     if (space != std::end(kWhiteSpace)) text.remove_prefix(space->size());
   }
   return text;
@@ -61,8 +52,7 @@ int SentinelNumberAt(std::string_view text, size_t* length) {
   if (!text.starts_with(kSentinelPrefix)) return -1;
   const char* const digits = text.data() + kSentinelPrefix.size();
   int number = -1;
-  const auto [end, error] =
-      std::from_chars(digits, text.data() + text.size(), number);
+  const auto [end, error] = std::from_chars(digits, text.data() + text.size(), number);
   if (error != std::errc() || number < 0 || number >= kNumSentinels) return -1;
   const bool canonical = end - digits == (number < 10 ? 1 : 2);
   if (!canonical || end == text.data() + text.size() || *end != '>') return -1;
@@ -77,20 +67,19 @@ struct T5Tokenizer::Segment {
   int special_id = kNotSpecial;
 };
 
-absl::StatusOr<T5Tokenizer> T5Tokenizer::FromSerialized(
-    std::string_view spiece_model_bytes) {
+absl::StatusOr<T5Tokenizer> T5Tokenizer::FromSerialized(std::string_view spiece_model_bytes) {
   std::string error;
   auto pieces = SentencePieceBridge::Open(spiece_model_bytes, &error);
   if (pieces == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "spiece.model: expected a SentencePiece model, found ",
-        spiece_model_bytes.size(), " bytes that are none: ", error));
+    return absl::InvalidArgumentError(
+        absl::StrCat("spiece.model: expected a SentencePiece model, found ",
+                     spiece_model_bytes.size(), " bytes that are none: ", error));
   }
   for (const std::string_view name : {kPad, kEos, kUnk}) {
     if (pieces->FindPiece(name) >= 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("spiece.model: expected a piece ", std::string(name),
-                     ", found none among ", pieces->num_pieces()));
+    return absl::InvalidArgumentError(absl::StrCat("spiece.model: expected a piece ",
+                                                   std::string(name), ", found none among ",
+                                                   pieces->num_pieces()));
   }
   return T5Tokenizer(std::move(pieces));
 }
@@ -105,13 +94,9 @@ T5Tokenizer::T5Tokenizer(T5Tokenizer&&) noexcept = default;
 T5Tokenizer& T5Tokenizer::operator=(T5Tokenizer&&) noexcept = default;
 T5Tokenizer::~T5Tokenizer() = default;
 
-int T5Tokenizer::vocab_size() const {
-  return pieces_->num_pieces() + kNumSentinels;
-}
+int T5Tokenizer::vocab_size() const { return pieces_->num_pieces() + kNumSentinels; }
 
-int T5Tokenizer::SentinelId(int number) const {
-  return vocab_size() - 1 - number;
-}
+int T5Tokenizer::SentinelId(int number) const { return vocab_size() - 1 - number; }
 
 int T5Tokenizer::SpecialTokenAt(std::string_view text, size_t* length) const {
   const std::pair<std::string_view, int> named[] = {
@@ -125,8 +110,7 @@ int T5Tokenizer::SpecialTokenAt(std::string_view text, size_t* length) const {
   return number < 0 ? kNotSpecial : SentinelId(number);
 }
 
-std::vector<T5Tokenizer::Segment> T5Tokenizer::Split(
-    std::string_view text) const {
+std::vector<T5Tokenizer::Segment> T5Tokenizer::Split(std::string_view text) const {
   std::vector<Segment> segments;
   size_t begin = 0;
   for (size_t at = text.find('<'); at != text.npos; at = text.find('<', at)) {
@@ -149,8 +133,7 @@ std::vector<T5Tokenizer::Segment> T5Tokenizer::Split(
   return segments;
 }
 
-absl::StatusOr<std::vector<int64_t>> T5Tokenizer::Encode(
-    std::string_view text) const {
+absl::StatusOr<std::vector<int64_t>> T5Tokenizer::Encode(std::string_view text) const {
   std::vector<int64_t> ids;
   for (const Segment& segment : Split(text)) {
     if (segment.special_id != kNotSpecial) {
@@ -160,9 +143,8 @@ absl::StatusOr<std::vector<int64_t>> T5Tokenizer::Encode(
     std::vector<int> segment_ids;
     std::string error;
     if (!pieces_->Encode(segment.text, &segment_ids, &error)) {
-      return absl::InternalError(
-          absl::StrCat("spiece.model: cannot segment a text of ",
-                       segment.text.size(), " bytes: ", error));
+      return absl::InternalError(absl::StrCat("spiece.model: cannot segment a text of ",
+                                              segment.text.size(), " bytes: ", error));
     }
     ids.insert(ids.end(), segment_ids.begin(), segment_ids.end());
   }
@@ -170,8 +152,7 @@ absl::StatusOr<std::vector<int64_t>> T5Tokenizer::Encode(
   return ids;
 }
 
-std::vector<std::string> T5Tokenizer::Pieces(
-    absl::Span<const int64_t> ids) const {
+std::vector<std::string> T5Tokenizer::Pieces(absl::Span<const int64_t> ids) const {
   std::vector<std::string> pieces;
   pieces.reserve(ids.size());
   for (const int64_t id : ids) {
@@ -180,8 +161,7 @@ std::vector<std::string> T5Tokenizer::Pieces(
     } else if (id < pieces_->num_pieces()) {
       pieces.push_back(pieces_->PieceName(static_cast<int>(id)));
     } else {
-      pieces.push_back(absl::StrCat(std::string(kSentinelPrefix),
-                                    vocab_size() - 1 - id, ">"));
+      pieces.push_back(absl::StrCat(std::string(kSentinelPrefix), vocab_size() - 1 - id, ">"));
     }
   }
   return pieces;

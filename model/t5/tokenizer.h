@@ -28,8 +28,7 @@ class T5Tokenizer {
   // From the bytes of a `spiece.model` file, which are not kept.
   // INVALID_ARGUMENT where they are no SentencePiece model, or one without the
   // pieces <pad>, </s> and <unk>.
-  static absl::StatusOr<T5Tokenizer> FromSerialized(
-      std::string_view spiece_model_bytes);
+  static absl::StatusOr<T5Tokenizer> FromSerialized(std::string_view spiece_model_bytes);
 
   T5Tokenizer(T5Tokenizer&&) noexcept;
   T5Tokenizer& operator=(T5Tokenizer&&) noexcept;

@@ -26,9 +26,7 @@ class ClientFixture : public ::testing::Test {
   }
 
   // The exit code; what was printed is in `out` and `err`.
-  int Run(const std::vector<std::string>& arguments) {
-    return Run(arguments, &clock);
-  }
+  int Run(const std::vector<std::string>& arguments) { return Run(arguments, &clock); }
 
   int Run(const std::vector<std::string>& arguments, Clock* with_clock) {
     out.str("");

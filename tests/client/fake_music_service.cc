@@ -55,8 +55,7 @@ v1::GenerateResponse ProgressMessage(int step) {
 }
 
 v1::GenerateResponse ChunkMessage(const std::string& clip, int index) {
-  const int begin =
-      index == 0 ? 0 : kHeaderBytes + index * kChunkSamples * kBytesPerSample;
+  const int begin = index == 0 ? 0 : kHeaderBytes + index * kChunkSamples * kBytesPerSample;
   const int end = kHeaderBytes + (index + 1) * kChunkSamples * kBytesPerSample;
   v1::GenerateResponse response;
   v1::AudioChunk* chunk = response.mutable_audio_chunk();
@@ -95,36 +94,31 @@ std::string ClipBytes(uint64_t seed) {
 }
 
 GenerateBehavior SendClip(std::function<void(v1::GenerateResponse*)> edit) {
-  return [edit](grpc::ServerContext*, const v1::GenerateRequest& request,
-                GenerateWriter* writer) {
+  return [edit](grpc::ServerContext*, const v1::GenerateRequest& request, GenerateWriter* writer) {
     const uint64_t seed = SeedOf(request);
     const std::string clip = ClipBytes(seed);
     for (v1::GenerateResponse response :
-         {StartedMessage(seed), ProgressMessage(1), ProgressMessage(2),
-          ChunkMessage(clip, 0), ChunkMessage(clip, 1), ChunkMessage(clip, 2),
-          FinishedMessage(clip, seed)}) {
+         {StartedMessage(seed), ProgressMessage(1), ProgressMessage(2), ChunkMessage(clip, 0),
+          ChunkMessage(clip, 1), ChunkMessage(clip, 2), FinishedMessage(clip, seed)}) {
       if (edit) edit(&response);
-      if (response.event_case() != v1::GenerateResponse::EVENT_NOT_SET)
-        writer->Write(response);
+      if (response.event_case() != v1::GenerateResponse::EVENT_NOT_SET) writer->Write(response);
     }
     return grpc::Status::OK;
   };
 }
 
 GenerateBehavior FailWith(grpc::Status status, int pushback_ms) {
-  return [status, pushback_ms](grpc::ServerContext* context,
-                               const v1::GenerateRequest&, GenerateWriter*) {
+  return [status, pushback_ms](grpc::ServerContext* context, const v1::GenerateRequest&,
+                               GenerateWriter*) {
     if (pushback_ms != 0) {
-      context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                   absl::StrCat(pushback_ms));
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(pushback_ms));
     }
     return status;
   };
 }
 
 GenerateBehavior SendUntilCancelled(std::function<void()> then) {
-  return [then](grpc::ServerContext*, const v1::GenerateRequest& request,
-                GenerateWriter* writer) {
+  return [then](grpc::ServerContext*, const v1::GenerateRequest& request, GenerateWriter* writer) {
     const uint64_t seed = SeedOf(request);
     writer->Write(StartedMessage(seed));
     writer->Write(ChunkMessage(ClipBytes(seed), 0));
@@ -157,8 +151,7 @@ grpc::Status DetailedStatus(grpc::StatusCode code, const std::string& message,
 FakeMusicService::FakeMusicService() {
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                           &port);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(this);
   builder.RegisterService(&health_);
   server_ = builder.BuildAndStart();
@@ -212,19 +205,16 @@ grpc::Status FakeMusicService::Generate(grpc::ServerContext* context,
   return status;
 }
 
-grpc::Status FakeMusicService::GetModel(grpc::ServerContext*,
-                                        const v1::GetModelRequest* request,
+grpc::Status FakeMusicService::GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
                                         v1::GetModelResponse* response) {
   if (request->name() != "tiny") {
-    return DetailedStatus(grpc::StatusCode::NOT_FOUND, "no such model",
-                          "MODEL_UNKNOWN");
+    return DetailedStatus(grpc::StatusCode::NOT_FOUND, "no such model", "MODEL_UNKNOWN");
   }
   response->mutable_model()->set_name("tiny");
   return grpc::Status::OK;
 }
 
-grpc::Status FakeMusicService::ListModels(grpc::ServerContext*,
-                                          const v1::ListModelsRequest*,
+grpc::Status FakeMusicService::ListModels(grpc::ServerContext*, const v1::ListModelsRequest*,
                                           v1::ListModelsResponse* response) {
   for (const char* name : {"tiny", "large"}) {
     v1::Model* model = response->add_models();
@@ -239,8 +229,7 @@ grpc::Status FakeMusicService::FakeHealth::Check(
     grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
     grpc::health::v1::HealthCheckResponse* response) {
   using Response = grpc::health::v1::HealthCheckResponse;
-  if (request->service() == "nobody")
-    return {grpc::StatusCode::NOT_FOUND, "no such service"};
+  if (request->service() == "nobody") return {grpc::StatusCode::NOT_FOUND, "no such service"};
   response->set_status(serving ? Response::SERVING : Response::NOT_SERVING);
   return grpc::Status::OK;
 }

@@ -19,13 +19,12 @@ namespace magnet::client {
 using GenerateWriter = grpc::ServerWriter<v1::GenerateResponse>;
 
 // How one Generate call goes.
-using GenerateBehavior = std::function<grpc::Status(
-    grpc::ServerContext*, const v1::GenerateRequest&, GenerateWriter*)>;
+using GenerateBehavior =
+    std::function<grpc::Status(grpc::ServerContext*, const v1::GenerateRequest&, GenerateWriter*)>;
 
 // A clip as the API promises it: Started, two Progress, three chunks, Finished.
 // `edit` may spoil each message before it is sent; it may be null.
-GenerateBehavior SendClip(
-    std::function<void(v1::GenerateResponse*)> edit = nullptr);
+GenerateBehavior SendClip(std::function<void(v1::GenerateResponse*)> edit = nullptr);
 
 // The bytes of that clip for a request with `seed`.
 std::string ClipBytes(uint64_t seed);
@@ -42,8 +41,7 @@ GenerateBehavior SendUntilCancelled(std::function<void()> then);
 
 // A status with ErrorInfo, and with BadRequest if `field` is not empty.
 grpc::Status DetailedStatus(grpc::StatusCode code, const std::string& message,
-                            const std::string& reason,
-                            const std::string& field = "",
+                            const std::string& reason, const std::string& field = "",
                             const std::string& description = "");
 
 // Listens on a port of its own as long as it lives. Thread-safe.
@@ -64,23 +62,18 @@ class FakeMusicService final : public v1::MusicService::Service {
   int cancelled() const;
   void set_serving(bool serving) { health_.serving = serving; }
 
-  grpc::Status Generate(grpc::ServerContext* context,
-                        const v1::GenerateRequest* request,
+  grpc::Status Generate(grpc::ServerContext* context, const v1::GenerateRequest* request,
                         GenerateWriter* writer) override;
-  grpc::Status GetModel(grpc::ServerContext* context,
-                        const v1::GetModelRequest* request,
+  grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
                         v1::GetModelResponse* response) override;
-  grpc::Status ListModels(grpc::ServerContext* context,
-                          const v1::ListModelsRequest* request,
+  grpc::Status ListModels(grpc::ServerContext* context, const v1::ListModelsRequest* request,
                           v1::ListModelsResponse* response) override;
 
  private:
   struct FakeHealth final : grpc::health::v1::Health::Service {
     std::atomic<bool> serving = true;
-    grpc::Status Check(
-        grpc::ServerContext*,
-        const grpc::health::v1::HealthCheckRequest* request,
-        grpc::health::v1::HealthCheckResponse* response) override;
+    grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+                       grpc::health::v1::HealthCheckResponse* response) override;
   };
 
   FakeHealth health_;

@@ -36,9 +36,7 @@ class GenerateTest : public ClientFixture {
 };
 
 TEST_F(GenerateTest, WritesTheBytesAndSumsUp) {
-  EXPECT_EQ(Run({"generate", "calm piano", "-o", Clip(), "--seed", "7"}),
-            kExitOk)
-      << err.str();
+  EXPECT_EQ(Run({"generate", "calm piano", "-o", Clip(), "--seed", "7"}), kExitOk) << err.str();
   EXPECT_EQ(folder.Read("clip.wav"), ClipBytes(7));
   EXPECT_EQ(folder.NumFiles(), 1);
   EXPECT_THAT(err.str(), HasSubstr("3.0 s of music"));
@@ -105,8 +103,7 @@ TEST_F(GenerateTest, SendsEveryOption) {
   EXPECT_TRUE(sent.sampling().has_anneal_temperature());
   EXPECT_FALSE(sent.sampling().anneal_temperature());
   EXPECT_EQ(sent.sampling().top_k(), 50);
-  EXPECT_TRUE(sent.sampling().has_top_p())
-      << "the model's top-p would win over --top-k";
+  EXPECT_TRUE(sent.sampling().has_top_p()) << "the model's top-p would win over --top-k";
   EXPECT_EQ(sent.sampling().guidance_max(), 8);
   EXPECT_EQ(sent.sampling().guidance_min(), 2);
   EXPECT_THAT(sent.sampling().decoding_steps(), ElementsAre(4, 3));
@@ -134,9 +131,7 @@ TEST_F(GenerateTest, LeavesUnsetWhatWasNotAsked) {
 TEST_F(GenerateTest, ReadsThePromptFromAFileOrStandardInput) {
   folder.Write("prompt.txt", "from a file\n");
   in.str("from a pipe\n");
-  ASSERT_EQ(Run({"generate", "--prompt-file", folder.Path("prompt.txt"), "-o",
-                 Clip()}),
-            kExitOk);
+  ASSERT_EQ(Run({"generate", "--prompt-file", folder.Path("prompt.txt"), "-o", Clip()}), kExitOk);
   ASSERT_EQ(Run({"generate", "-", "-o", Clip()}), kExitOk);
   EXPECT_EQ(server.requests().at(0).prompt(), "from a file");
   EXPECT_EQ(server.requests().at(1).prompt(), "from a pipe");
@@ -149,8 +144,7 @@ TEST_F(GenerateTest, WritesToStandardOutputAlone) {
 }
 
 TEST_F(GenerateTest, NumbersVariationsAndTheirSeeds) {
-  EXPECT_EQ(Run({"generate", "piano", "-n", "3", "-o", Clip(), "--json"}),
-            kExitOk);
+  EXPECT_EQ(Run({"generate", "piano", "-n", "3", "-o", Clip(), "--json"}), kExitOk);
   EXPECT_EQ(folder.Read("clip-1.wav"), ClipBytes(kChosenSeed));
   EXPECT_EQ(folder.Read("clip-2.wav"), ClipBytes(kChosenSeed + 1));
   EXPECT_EQ(folder.Read("clip-3.wav"), ClipBytes(kChosenSeed + 2));
@@ -167,13 +161,10 @@ TEST(NumberedPath, KeepsOrderByName) {
 
 TEST_F(GenerateTest, PlaysToACommand) {
   const std::string heard = folder.Path("heard");
-  EXPECT_EQ(Run({"generate", "piano", "--player", "cat > '" + heard + "'"}),
-            kExitOk)
-      << err.str();
+  EXPECT_EQ(Run({"generate", "piano", "--player", "cat > '" + heard + "'"}), kExitOk) << err.str();
   EXPECT_EQ(folder.Read("heard"), ClipBytes(kChosenSeed));
   EXPECT_EQ(folder.NumFiles(), 1) << "--player alone must not write a file";
-  EXPECT_EQ(Run({"generate", "piano", "--player", "cat > /dev/null; exit 3"}),
-            kExitLocal);
+  EXPECT_EQ(Run({"generate", "piano", "--player", "cat > /dev/null; exit 3"}), kExitLocal);
   EXPECT_THAT(err.str(), HasSubstr("exit code 3"));
 }
 
@@ -198,24 +189,22 @@ TEST_F(GenerateTest, ExitCodesTellErrorsApart) {
   EXPECT_EQ(RunFailing({StatusCode::INVALID_ARGUMENT, "x"}), kExitInvalid);
   EXPECT_EQ(RunFailing({StatusCode::NOT_FOUND, "x"}), kExitInvalid);
   EXPECT_EQ(RunFailing({StatusCode::UNAUTHENTICATED, "x"}), kExitUnauthorized);
-  EXPECT_EQ(RunFailing({StatusCode::PERMISSION_DENIED, "x"}),
-            kExitUnauthorized);
+  EXPECT_EQ(RunFailing({StatusCode::PERMISSION_DENIED, "x"}), kExitUnauthorized);
   EXPECT_EQ(RunFailing({StatusCode::DEADLINE_EXCEEDED, "x"}), kExitDeadline);
 }
 
 TEST_F(GenerateTest, WrongCommandLinesReachNoServer) {
   for (const std::vector<std::string>& words :
-       std::vector<std::vector<std::string>>{
-           {},
-           {"nonsense"},
-           {"generate"},
-           {"generate", "a", "--mix", "b"},
-           {"generate", "  ", "-d", "0"},
-           {"generate", "a", "--regenerate", "1-2"},
-           {"generate", "a", "-o", "a.mp3"},
-           {"generate", "a", "-n", "2", "-o", "-"},
-           {"generate", "a", "--cert", "/dev/null"},
-           {"generate", "a", "--steps", "x"}}) {
+       std::vector<std::vector<std::string>>{{},
+                                             {"nonsense"},
+                                             {"generate"},
+                                             {"generate", "a", "--mix", "b"},
+                                             {"generate", "  ", "-d", "0"},
+                                             {"generate", "a", "--regenerate", "1-2"},
+                                             {"generate", "a", "-o", "a.mp3"},
+                                             {"generate", "a", "-n", "2", "-o", "-"},
+                                             {"generate", "a", "--cert", "/dev/null"},
+                                             {"generate", "a", "--steps", "x"}}) {
     EXPECT_NE(Run(words), kExitOk);
     EXPECT_NE(err.str(), "");
   }
@@ -224,29 +213,24 @@ TEST_F(GenerateTest, WrongCommandLinesReachNoServer) {
 }
 
 TEST_F(GenerateTest, LocalFilesThatFailAreNotTheServersFault) {
-  EXPECT_EQ(Run({"generate", "a", "-o", folder.Path("missing/a.wav")}),
-            kExitLocal);
-  EXPECT_EQ(Run({"generate", "a", "--continue-from", folder.Path("none.wav")}),
-            kExitLocal);
+  EXPECT_EQ(Run({"generate", "a", "-o", folder.Path("missing/a.wav")}), kExitLocal);
+  EXPECT_EQ(Run({"generate", "a", "--continue-from", folder.Path("none.wav")}), kExitLocal);
   EXPECT_THAT(err.str(), HasSubstr("none.wav"));
 }
 
 TEST_F(GenerateTest, NoServerThere) {
-  EXPECT_EQ(
-      Run({"generate", "a", "--no-retry", "-s", "127.0.0.1:1", "-o", Clip()}),
-      kExitUnavailable);
+  EXPECT_EQ(Run({"generate", "a", "--no-retry", "-s", "127.0.0.1:1", "-o", Clip()}),
+            kExitUnavailable);
   EXPECT_THAT(err.str(), HasSubstr("cannot reach 127.0.0.1:1"));
 }
 
 TEST_F(GenerateTest, PrintsTheDetailsOfAnError) {
-  const grpc::Status status =
-      DetailedStatus(StatusCode::INVALID_ARGUMENT, "bad\x1b[2J request",
-                     "INVALID_REQUEST", "seconds", "must be positive");
+  const grpc::Status status = DetailedStatus(StatusCode::INVALID_ARGUMENT, "bad\x1b[2J request",
+                                             "INVALID_REQUEST", "seconds", "must be positive");
   server.Enqueue(FailWith(status));
   EXPECT_EQ(Run({"generate", "a", "--json", "-o", Clip()}), kExitInvalid);
-  EXPECT_THAT(err.str(),
-              HasSubstr("bad [2J request (INVALID_ARGUMENT, INVALID_REQUEST)\n"
-                        "  seconds: must be positive\n"));
+  EXPECT_THAT(err.str(), HasSubstr("bad [2J request (INVALID_ARGUMENT, INVALID_REQUEST)\n"
+                                   "  seconds: must be positive\n"));
   const auto json = nlohmann::json::parse(out.str());
   EXPECT_EQ(json["error"]["fields"][0]["field"], "seconds");
   EXPECT_EQ(json["exit_code"], 5);
@@ -256,8 +240,7 @@ TEST_F(GenerateTest, TriesAgainAsLateAsTheServerAsks) {
   server.Enqueue(FailWith({StatusCode::RESOURCE_EXHAUSTED, "queue full"},
                           /*pushback_ms=*/3000));
   server.Enqueue(FailWith({StatusCode::UNAVAILABLE, "loading"}));
-  EXPECT_EQ(Run({"generate", "piano", "-o", Clip(), "--json"}), kExitOk)
-      << err.str();
+  EXPECT_EQ(Run({"generate", "piano", "-o", Clip(), "--json"}), kExitOk) << err.str();
   EXPECT_EQ(server.requests().size(), 3u);
   ASSERT_EQ(clock.sleeps.size(), 2u);
   EXPECT_GE(clock.sleeps[0], absl::Seconds(3));
@@ -266,8 +249,7 @@ TEST_F(GenerateTest, TriesAgainAsLateAsTheServerAsks) {
 }
 
 TEST_F(GenerateTest, DoesNotTryAgainOnceItHasStarted) {
-  server.Enqueue([](grpc::ServerContext*, const v1::GenerateRequest&,
-                    GenerateWriter* writer) {
+  server.Enqueue([](grpc::ServerContext*, const v1::GenerateRequest&, GenerateWriter* writer) {
     v1::GenerateResponse response;
     response.mutable_started()->set_seed(1);
     writer->Write(response);
@@ -300,8 +282,7 @@ TEST_F(GenerateTest, InterruptEndsTheWaitForAnotherTry) {
 
 TEST_F(GenerateTest, TheTimeoutIsTheDeadlineOfTheCall) {
   server.Enqueue(SendUntilCancelled([] {}));
-  EXPECT_EQ(Run({"generate", "piano", "--timeout", "0.3", "-o", Clip()}),
-            kExitDeadline);
+  EXPECT_EQ(Run({"generate", "piano", "--timeout", "0.3", "-o", Clip()}), kExitDeadline);
   EXPECT_EQ(folder.NumFiles(), 0);
 }
 
@@ -310,19 +291,16 @@ TEST_F(GenerateTest, SendsTheKeyOfTheFileOrTheVariable) {
   ASSERT_EQ(Run({"generate", "piano", "-o", Clip()}), kExitOk);
   EXPECT_EQ(server.authorization(), "Bearer from-variable");
   folder.Write("key", "from-file\n");
-  ASSERT_EQ(Run({"generate", "piano", "-o", Clip(), "--api-key-file",
-                 folder.Path("key")}),
+  ASSERT_EQ(Run({"generate", "piano", "-o", Clip(), "--api-key-file", folder.Path("key")}),
             kExitOk);
   EXPECT_EQ(server.authorization(), "Bearer from-file");
-  EXPECT_EQ(Run({"generate", "piano", "-o", Clip(), "-s", "music.example:1"}),
-            kExitUsage)
+  EXPECT_EQ(Run({"generate", "piano", "-o", Clip(), "-s", "music.example:1"}), kExitUsage)
       << "a key was sent to another machine in plain text";
 }
 
 TEST_F(GenerateTest, AWrongChecksumIsNoClip) {
   EXPECT_EQ(RunSpoiled([](v1::GenerateResponse* response) {
-              if (response->has_finished())
-                response->mutable_finished()->set_sha256("wrong");
+              if (response->has_finished()) response->mutable_finished()->set_sha256("wrong");
             }),
             kExitCorrupt);
   EXPECT_THAT(err.str(), HasSubstr("SHA-256"));
@@ -331,8 +309,7 @@ TEST_F(GenerateTest, AWrongChecksumIsNoClip) {
 TEST_F(GenerateTest, AFlippedByteIsNoClip) {
   EXPECT_EQ(RunSpoiled([](v1::GenerateResponse* response) {
               if (!response->has_audio_chunk()) return;
-              std::string* data =
-                  response->mutable_audio_chunk()->mutable_data();
+              std::string* data = response->mutable_audio_chunk()->mutable_data();
               data->back() = static_cast<char>(data->back() ^ 1);
             }),
             kExitCorrupt);
@@ -340,8 +317,7 @@ TEST_F(GenerateTest, AFlippedByteIsNoClip) {
 
 TEST_F(GenerateTest, AWrongSampleCountIsNoClip) {
   EXPECT_EQ(RunSpoiled([](v1::GenerateResponse* response) {
-              if (response->has_finished())
-                response->mutable_finished()->set_samples(299);
+              if (response->has_finished()) response->mutable_finished()->set_samples(299);
             }),
             kExitCorrupt);
   EXPECT_THAT(err.str(), HasSubstr("samples"));
@@ -349,8 +325,7 @@ TEST_F(GenerateTest, AWrongSampleCountIsNoClip) {
 
 TEST_F(GenerateTest, AMissingChunkOrEndIsNoClip) {
   EXPECT_EQ(RunSpoiled([](v1::GenerateResponse* response) {
-              if (response->audio_chunk().end_sample() == 200)
-                response->clear_event();
+              if (response->audio_chunk().end_sample() == 200) response->clear_event();
             }),
             kExitCorrupt);
   EXPECT_EQ(RunSpoiled([](v1::GenerateResponse* response) {

@@ -15,8 +15,7 @@ using ::testing::HasSubstr;
 
 class LoadTest : public ClientFixture {
  protected:
-  nlohmann::json RunJson(std::vector<std::string> arguments,
-                         int expected_code = kExitOk) {
+  nlohmann::json RunJson(std::vector<std::string> arguments, int expected_code = kExitOk) {
     arguments.insert(arguments.begin(), "load");
     arguments.push_back("--json");
     SystemClock system_clock(&interrupt);
@@ -29,8 +28,7 @@ TEST_F(LoadTest, ClosedLoopCountsEveryCall) {
   server.Enqueue(FailWith({StatusCode::RESOURCE_EXHAUSTED, "full"}));
   server.Enqueue(FailWith({StatusCode::INTERNAL, "broken"}));
   server.Enqueue(SendClip([](v1::GenerateResponse* response) {
-    if (response->has_finished())
-      response->mutable_finished()->set_sha256("wrong");
+    if (response->has_finished()) response->mutable_finished()->set_sha256("wrong");
   }));
   const auto report = RunJson({"-c", "4", "-n", "40", "--seed", "100"});
   EXPECT_EQ(report["requests"], 40);
@@ -52,8 +50,7 @@ TEST_F(LoadTest, OpenLoopStartsAllCalls) {
 
 TEST_F(LoadTest, CancelsAllWhenTold) {
   for (int i = 0; i < 30; ++i) server.Enqueue(SendUntilCancelled([] {}));
-  const auto report =
-      RunJson({"-c", "3", "-n", "30", "--cancel-fraction", "1"});
+  const auto report = RunJson({"-c", "3", "-n", "30", "--cancel-fraction", "1"});
   EXPECT_EQ(report["cancelled"], 30);
   EXPECT_EQ(report["failed"], 0);
 }
@@ -70,8 +67,7 @@ TEST_F(LoadTest, InterruptCancelsWhatRunsAndReports) {
 }
 
 TEST_F(LoadTest, FailsWithTheCommonestErrorWhenNothingSucceeds) {
-  for (int i = 0; i < 3; ++i)
-    server.Enqueue(FailWith({StatusCode::RESOURCE_EXHAUSTED, "full"}));
+  for (int i = 0; i < 3; ++i) server.Enqueue(FailWith({StatusCode::RESOURCE_EXHAUSTED, "full"}));
   EXPECT_EQ(RunJson({"-n", "3"}, kExitExhausted)["failed"], 3);
 }
 

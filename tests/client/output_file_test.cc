@@ -20,8 +20,7 @@ TEST(OutputFile, AppearsWholeAndReplacesTheOldOne) {
   auto file = OutputFile::Create(folder.Path("a.wav"));
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE((*file)->Append("ne").ok());
-  EXPECT_EQ(folder.Read("a.wav"), "old")
-      << "the old file is touched before the new one is whole";
+  EXPECT_EQ(folder.Read("a.wav"), "old") << "the old file is touched before the new one is whole";
   ASSERT_TRUE((*file)->Append("w").ok());
   ASSERT_TRUE((*file)->Commit(folder.Path("a.wav")).ok());
   EXPECT_EQ(folder.Read("a.wav"), "new");
@@ -60,8 +59,7 @@ TEST(OutputFile, HasTheModeOfAnyOtherNewFile) {
 TEST(OutputFile, WritesThroughASymbolicLink) {
   const TemporaryFolder folder;
   folder.Write("target.wav", "old");
-  std::filesystem::create_symlink(folder.Path("target.wav"),
-                                  folder.Path("link.wav"));
+  std::filesystem::create_symlink(folder.Path("target.wav"), folder.Path("link.wav"));
   auto file = OutputFile::Create(folder.Path("link.wav"));
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE((*file)->Append("new").ok());
@@ -82,8 +80,7 @@ TEST(OutputFile, NamesTheFolderThatIsNotThere) {
   const TemporaryFolder folder;
   const auto file = OutputFile::Create(folder.Path("missing/a.wav"));
   ASSERT_FALSE(file.ok());
-  EXPECT_NE(file.status().message().find("missing/a.wav"), std::string::npos)
-      << file.status();
+  EXPECT_NE(file.status().message().find("missing/a.wav"), std::string::npos) << file.status();
   EXPECT_FALSE(OutputFile::Create(folder.Path("")).ok());
 }
 

@@ -46,9 +46,8 @@ TEST(LoadReport, CountsEveryRequestOnce) {
   LoadSample cancelled = Sample(grpc::StatusCode::CANCELLED, 1);
   cancelled.cancelled_on_purpose = true;
   const LoadReport report = MakeLoadReport(
-      {Sample(grpc::StatusCode::OK, 2), Sample(grpc::StatusCode::OK, 4),
-       cancelled, Sample(grpc::StatusCode::CANCELLED, 9),
-       Sample(grpc::StatusCode::RESOURCE_EXHAUSTED, 9)},
+      {Sample(grpc::StatusCode::OK, 2), Sample(grpc::StatusCode::OK, 4), cancelled,
+       Sample(grpc::StatusCode::CANCELLED, 9), Sample(grpc::StatusCode::RESOURCE_EXHAUSTED, 9)},
       absl::Seconds(10));
   EXPECT_EQ(report.requests, 5);
   EXPECT_EQ(report.succeeded, 2);
@@ -56,8 +55,7 @@ TEST(LoadReport, CountsEveryRequestOnce) {
   EXPECT_EQ(report.failed(), 2);
   EXPECT_EQ(report.errors.at("CANCELLED"), 1);
   EXPECT_EQ(report.errors.at("RESOURCE_EXHAUSTED"), 1);
-  EXPECT_EQ(report.total_seconds.max, 4)
-      << "failed requests must not count as fast or slow ones";
+  EXPECT_EQ(report.total_seconds.max, 4) << "failed requests must not count as fast or slow ones";
   EXPECT_EQ(report.first_audio_seconds.p50, 1);
   EXPECT_EQ(report.real_time_factor.p50, 0.5);
   EXPECT_EQ(LoadReportJson(report)["audio_seconds_per_second"], 2.0);
@@ -100,20 +98,17 @@ TEST(LoadSchedule, HasTheRateAndShareAskedFor) {
     long_gaps += next.arrival - last > absl::Seconds(0.25);
     last = next.arrival;
   }
-  EXPECT_NEAR(absl::ToDoubleSeconds(last) / kDraws, 0.25,
-              5 * 0.25 / std::sqrt(kDraws));
+  EXPECT_NEAR(absl::ToDoubleSeconds(last) / kDraws, 0.25, 5 * 0.25 / std::sqrt(kDraws));
   EXPECT_NEAR(cancelled, kDraws * 0.25, 5 * std::sqrt(kDraws * 0.25 * 0.75));
   // Of exponential gaps, 1/e are longer than the mean; of even ones, none.
-  EXPECT_NEAR(long_gaps, kDraws * std::exp(-1.),
-              5 * std::sqrt(kDraws * 0.37 * 0.63));
+  EXPECT_NEAR(long_gaps, kDraws * std::exp(-1.), 5 * std::sqrt(kDraws * 0.37 * 0.63));
 }
 
 TEST(LoadSchedule, NeverCancelsUnlessAsked) {
   LoadScheduleOptions options = ScheduleOptions();
   options.cancel_fraction = 0;
   LoadSchedule schedule(options);
-  for (int i = 0; i < 1000; ++i)
-    EXPECT_EQ(schedule.Next().cancel, CancelPoint::kNever);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(schedule.Next().cancel, CancelPoint::kNever);
 }
 
 }  // namespace

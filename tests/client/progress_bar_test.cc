@@ -51,8 +51,7 @@ TEST(RenderProgress, SaysWindowStageStepAndTimeLeft) {
 TEST(RenderProgress, LeavesOutWhatIsNotKnownOrThere) {
   v1::Progress progress = Half();
   progress.set_num_windows(1);
-  const std::string line =
-      RenderProgress(progress, std::nullopt, "2/4 ", kAscii);
+  const std::string line = RenderProgress(progress, std::nullopt, "2/4 ", kAscii);
   EXPECT_THAT(line, Not(HasSubstr("left")));
   EXPECT_THAT(line, Not(HasSubstr("window")));
   EXPECT_THAT(line, testing::StartsWith("2/4 ["));
@@ -62,18 +61,16 @@ TEST(RenderProgress, NeverFillsTheLine) {
   for (int width = 1; width <= 200; ++width) {
     for (const bool color : {false, true}) {
       for (const bool unicode : {false, true}) {
-        const std::string line = RenderProgress(
-            Half(), absl::Hours(2), "12/99 ", {width, color, unicode});
-        EXPECT_LE(Columns(line), static_cast<size_t>(std::max(width - 1, 0)))
-            << line;
+        const std::string line =
+            RenderProgress(Half(), absl::Hours(2), "12/99 ", {width, color, unicode});
+        EXPECT_LE(Columns(line), static_cast<size_t>(std::max(width - 1, 0))) << line;
       }
     }
   }
 }
 
 TEST(RenderProgress, KeepsTimeLeftLongestOfTheDetails) {
-  const std::string line =
-      RenderProgress(Half(), absl::Seconds(9), "", {34, false, false});
+  const std::string line = RenderProgress(Half(), absl::Seconds(9), "", {34, false, false});
   EXPECT_THAT(line, HasSubstr("50 % | 9 s left"));
   EXPECT_THAT(line, Not(HasSubstr("stage")));
 }
@@ -87,10 +84,8 @@ TEST(RenderProgress, ClampsWhatCannotBe) {
 }
 
 TEST(RenderProgress, ColoursOnlyWhenAsked) {
-  EXPECT_THAT(RenderProgress(Half(), {}, "", {80, true, true}),
-              HasSubstr("\x1b[36m"));
-  EXPECT_THAT(RenderProgress(Half(), {}, "", {80, false, true}),
-              Not(HasSubstr("\x1b")));
+  EXPECT_THAT(RenderProgress(Half(), {}, "", {80, true, true}), HasSubstr("\x1b[36m"));
+  EXPECT_THAT(RenderProgress(Half(), {}, "", {80, false, true}), Not(HasSubstr("\x1b")));
 }
 
 TEST(FormatRemaining, CountsUpToHours) {
@@ -120,8 +115,7 @@ TEST(ProgressBar, DrawsAtMostTwentyTimesASecondButAlwaysTheLast) {
     bar.Update(progress);
     const std::string first = out.str();
     bar.Update(progress);
-    EXPECT_EQ(out.str(), first)
-        << "a second state at the same moment was drawn";
+    EXPECT_EQ(out.str(), first) << "a second state at the same moment was drawn";
     clock.Sleep(absl::Milliseconds(50));
     bar.Update(progress);
     EXPECT_GT(out.str().size(), first.size());
@@ -129,8 +123,7 @@ TEST(ProgressBar, DrawsAtMostTwentyTimesASecondButAlwaysTheLast) {
     bar.Update(progress);
     EXPECT_THAT(out.str(), HasSubstr("100 %"));
   }
-  EXPECT_THAT(out.str(), testing::EndsWith("\r\x1b[K"))
-      << "the line is left on the screen";
+  EXPECT_THAT(out.str(), testing::EndsWith("\r\x1b[K")) << "the line is left on the screen";
 }
 
 TEST(ProgressBar, IsSilentWhereThereIsNoTerminal) {

@@ -32,12 +32,10 @@ TEST(ParseMix, BackslashTakesTheMeaningAway) {
 }
 
 TEST(ParseMix, RefusesWhatIsNoMix) {
-  for (const char* text :
-       {"", "a|", "|a", "a*0", "a*-1", "a*x", "a*", "*2", "a*inf", "a*2*3"}) {
+  for (const char* text : {"", "a|", "|a", "a*0", "a*-1", "a*x", "a*", "*2", "a*inf", "a*2*3"}) {
     EXPECT_FALSE(ParseMix(text).ok()) << text;
   }
-  EXPECT_THAT(std::string(ParseMix("a*b").status().message()),
-              HasSubstr("got \"b\""));
+  EXPECT_THAT(std::string(ParseMix("a*b").status().message()), HasSubstr("got \"b\""));
 }
 
 TEST(ParseSection, ReadsTheStartAndKeepsLaterColons) {

@@ -15,8 +15,7 @@ namespace {
 using grpc::StatusCode;
 using ::testing::ElementsAre;
 
-Attempt Failed(StatusCode code,
-               std::optional<absl::Duration> server_delay = std::nullopt) {
+Attempt Failed(StatusCode code, std::optional<absl::Duration> server_delay = std::nullopt) {
   Attempt attempt;
   attempt.status = grpc::Status(code, "no");
   attempt.server_delay = server_delay;
@@ -43,8 +42,7 @@ struct FakeChannel {
   }
 };
 
-Attempt RunScript(RetryOptions options, FakeChannel* channel,
-                  FakeClock* clock) {
+Attempt RunScript(RetryOptions options, FakeChannel* channel, FakeClock* clock) {
   RetryPolicy policy(options, /*seed=*/1);
   return RunWithRetries(
       &policy, clock, [channel] { return channel->Call(); }, nullptr);
@@ -52,30 +50,26 @@ Attempt RunScript(RetryOptions options, FakeChannel* channel,
 
 TEST(RunWithRetries, BacksOffExponentiallyUntilItSucceeds) {
   FakeClock clock;
-  FakeChannel channel{{Failed(StatusCode::UNAVAILABLE),
-                       Failed(StatusCode::RESOURCE_EXHAUSTED),
+  FakeChannel channel{{Failed(StatusCode::UNAVAILABLE), Failed(StatusCode::RESOURCE_EXHAUSTED),
                        Failed(StatusCode::UNAVAILABLE)}};
   EXPECT_TRUE(RunScript(Exact(), &channel, &clock).status.ok());
   EXPECT_EQ(channel.calls, 4);
-  EXPECT_THAT(clock.sleeps, ElementsAre(absl::Milliseconds(500),
-                                        absl::Seconds(1), absl::Seconds(2)));
+  EXPECT_THAT(clock.sleeps,
+              ElementsAre(absl::Milliseconds(500), absl::Seconds(1), absl::Seconds(2)));
 }
 
 TEST(RunWithRetries, WaitsAsLongAsTheServerAsks) {
   FakeClock clock;
-  FakeChannel channel{
-      {Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Seconds(7)),
-       Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Milliseconds(3))}};
+  FakeChannel channel{{Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Seconds(7)),
+                       Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Milliseconds(3))}};
   EXPECT_TRUE(RunScript(Exact(), &channel, &clock).status.ok());
-  EXPECT_THAT(clock.sleeps,
-              ElementsAre(absl::Seconds(7), absl::Milliseconds(3)));
+  EXPECT_THAT(clock.sleeps, ElementsAre(absl::Seconds(7), absl::Milliseconds(3)));
 }
 
 TEST(RunWithRetries, DoesNotRepeatOtherErrors) {
   for (const StatusCode code :
-       {StatusCode::INVALID_ARGUMENT, StatusCode::INTERNAL,
-        StatusCode::DEADLINE_EXCEEDED, StatusCode::CANCELLED,
-        StatusCode::UNAUTHENTICATED, StatusCode::DATA_LOSS}) {
+       {StatusCode::INVALID_ARGUMENT, StatusCode::INTERNAL, StatusCode::DEADLINE_EXCEEDED,
+        StatusCode::CANCELLED, StatusCode::UNAUTHENTICATED, StatusCode::DATA_LOSS}) {
     FakeClock clock;
     FakeChannel channel{{Failed(code)}};
     EXPECT_EQ(RunScript(Exact(), &channel, &clock).status.error_code(), code);
@@ -94,8 +88,7 @@ TEST(RunWithRetries, DoesNotRepeatAfterTheFirstMessage) {
 
 TEST(RunWithRetries, ObeysAServerThatForbidsIt) {
   FakeClock clock;
-  FakeChannel channel{
-      {Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Milliseconds(-1))}};
+  FakeChannel channel{{Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Milliseconds(-1))}};
   EXPECT_FALSE(RunScript(Exact(), &channel, &clock).status.ok());
   EXPECT_EQ(channel.calls, 1);
 }
@@ -130,8 +123,7 @@ TEST(RunWithRetries, StopsWhenInterrupted) {
 TEST(RetryPolicy, JitterOnlyLengthensAndDiffersBySeed) {
   RetryPolicy first(RetryOptions(), /*seed=*/1);
   RetryPolicy second(RetryOptions(), /*seed=*/2);
-  const Attempt attempt =
-      Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Seconds(10));
+  const Attempt attempt = Failed(StatusCode::RESOURCE_EXHAUSTED, absl::Seconds(10));
   const absl::Duration a = *first.NextDelay(attempt);
   EXPECT_GE(a, absl::Seconds(10)) << "the server's delay is undercut";
   EXPECT_LE(a, absl::Seconds(12));

@@ -47,8 +47,7 @@ TEST_F(ServerCommandsTest, HealthWaitsUntilItServes) {
   EXPECT_EQ(Run({"health", "--wait", "60"}), kExitOk);
   EXPECT_EQ(clock.sleeps.size(), 3u);
   server.set_serving(false);
-  EXPECT_EQ(Run({"health", "--wait", "2"}), kExitUnavailable)
-      << "waiting has no end";
+  EXPECT_EQ(Run({"health", "--wait", "2"}), kExitUnavailable) << "waiting has no end";
 }
 
 }  // namespace

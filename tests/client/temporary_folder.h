@@ -14,16 +14,12 @@ namespace magnet::client {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "magnet-client.XXXXXX")
-            .string();
+    std::string name = (std::filesystem::temp_directory_path() / "magnet-client.XXXXXX").string();
     path_ = mkdtemp(name.data());
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
 
-  std::string Path(const std::string& name) const {
-    return (path_ / name).string();
-  }
+  std::string Path(const std::string& name) const { return (path_ / name).string(); }
 
   void Write(const std::string& name, const std::string& contents) const {
     std::ofstream(Path(name), std::ios::binary) << contents;
@@ -34,14 +30,11 @@ class TemporaryFolder {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  bool Has(const std::string& name) const {
-    return std::filesystem::exists(Path(name));
-  }
+  bool Has(const std::string& name) const { return std::filesystem::exists(Path(name)); }
 
   // Hidden ones too.
   int NumFiles() const {
-    return static_cast<int>(
-        std::distance(std::filesystem::directory_iterator(path_), {}));
+    return static_cast<int>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }
 
  private:

@@ -40,8 +40,7 @@ GenerationSpec ValidSpec() {
 
 std::vector<std::string> Fields(const GenerationSpec& spec) {
   std::vector<std::string> fields;
-  for (const auto& v :
-       FindViolations(spec, FourCodebooksAt50Hz(), GenerationLimits{})) {
+  for (const auto& v : FindViolations(spec, FourCodebooksAt50Hz(), GenerationLimits{})) {
     EXPECT_FALSE(v.description.empty()) << v.field;
     fields.push_back(v.field);
   }
@@ -50,8 +49,7 @@ std::vector<std::string> Fields(const GenerationSpec& spec) {
 
 TEST(GenerationSpecTest, ValidSpecsPass) {
   EXPECT_THAT(Fields(ValidSpec()), IsEmpty());
-  EXPECT_THAT(Fields(GenerationSpec{}), IsEmpty())
-      << "defaults are an unconditional clip";
+  EXPECT_THAT(Fields(GenerationSpec{}), IsEmpty()) << "defaults are an unconditional clip";
 }
 
 struct Case {
@@ -61,26 +59,19 @@ struct Case {
 
 TEST(GenerationSpecTest, EachViolationNamesItsField) {
   const std::vector<Case> cases = {
-      {[](auto& s) { s.sections[0].start_seconds = 1; },
-       "sections[0].start_seconds"},
-      {[](auto& s) { s.sections[1].start_seconds = 0; },
-       "sections[1].start_seconds"},
-      {[](auto& s) { s.sections[1].start_seconds = kNan; },
-       "sections[1].start_seconds"},
-      {[](auto& s) { s.sections[1].start_seconds = 10; },
-       "sections[1].start_seconds"},
+      {[](auto& s) { s.sections[0].start_seconds = 1; }, "sections[0].start_seconds"},
+      {[](auto& s) { s.sections[1].start_seconds = 0; }, "sections[1].start_seconds"},
+      {[](auto& s) { s.sections[1].start_seconds = kNan; }, "sections[1].start_seconds"},
+      {[](auto& s) { s.sections[1].start_seconds = 10; }, "sections[1].start_seconds"},
       {[](auto& s) { s.sections[0].prompts.clear(); }, "sections[0].prompts"},
-      {[](auto& s) { s.sections[0].prompts[1].weight = 0; },
-       "sections[0].prompts[1].weight"},
-      {[](auto& s) { s.sections[0].prompts[1].weight = kInf; },
-       "sections[0].prompts[1].weight"},
+      {[](auto& s) { s.sections[0].prompts[1].weight = 0; }, "sections[0].prompts[1].weight"},
+      {[](auto& s) { s.sections[0].prompts[1].weight = kInf; }, "sections[0].prompts[1].weight"},
       {[](auto& s) {
          s.sections[0].prompts[0].weight = 1.7e308;
          s.sections[0].prompts[1].weight = 1.7e308;
        },
        "sections[0].prompts"},
-      {[](auto& s) { s.sections[1].prompts[0].text = "\xC3\x28"; },
-       "sections[1].prompts[0].text"},
+      {[](auto& s) { s.sections[1].prompts[0].text = "\xC3\x28"; }, "sections[1].prompts[0].text"},
       {[](auto& s) { s.sections[1].prompts[0].text.assign(5000, 'a'); },
        "sections[1].prompts[0].text"},
       {[](auto& s) { s.sections.resize(65, s.sections[0]); }, "sections"},
@@ -110,15 +101,13 @@ TEST(GenerationSpecTest, EachViolationNamesItsField) {
       {[](auto& s) { s.sampling.top_p = 1.01; }, "sampling.top_p"},
       {[](auto& s) { s.sampling.top_k = 65; }, "sampling.top_k"},
       {[](auto& s) { s.sampling.top_k = -1; }, "sampling.top_k"},
-      {[](auto& s) { s.sampling.guidance_max = kInf; },
-       "sampling.guidance_max"},
+      {[](auto& s) { s.sampling.guidance_max = kInf; }, "sampling.guidance_max"},
       {[](auto& s) { s.sampling.guidance_min = -1; }, "sampling.guidance_min"},
       {[](auto& s) {
          s.sampling.decoding_steps = {1, 1, 1};
        },
        "sampling.decoding_steps"},
-      {[](auto& s) { s.sampling.decoding_steps[2] = 0; },
-       "sampling.decoding_steps[2]"},
+      {[](auto& s) { s.sampling.decoding_steps[2] = 0; }, "sampling.decoding_steps[2]"},
       {[](auto& s) {
          s.sampling.decoding_steps = {999, 1, 1, 1};
        },
@@ -151,17 +140,13 @@ TEST(GenerationSpecTest, GivenAudio) {
   spec.given_audio.regenerate = {{2, 3}, {9, 10}};
   EXPECT_THAT(Fields(spec), IsEmpty()) << "inpainting keeps the length";
   spec.given_audio.regenerate = {{3, 3}};
-  EXPECT_THAT(Fields(spec),
-              ElementsAre("given_audio.regenerate[0].end_seconds"));
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].end_seconds"));
   spec.given_audio.regenerate = {{2, 3}, {9, 10.1}};
-  EXPECT_THAT(Fields(spec),
-              ElementsAre("given_audio.regenerate[1].end_seconds"));
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[1].end_seconds"));
   spec.given_audio.regenerate = {{-1, 3}};
-  EXPECT_THAT(Fields(spec),
-              ElementsAre("given_audio.regenerate[0].start_seconds"));
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].start_seconds"));
   spec.given_audio.regenerate = {{kNan, 3}};
-  EXPECT_THAT(Fields(spec),
-              ElementsAre("given_audio.regenerate[0].start_seconds"));
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].start_seconds"));
 
   spec = SpecWithAudio(4);
   spec.given_audio.samples[7] = std::numeric_limits<float>::quiet_NaN();
@@ -176,20 +161,15 @@ TEST(GenerationSpecTest, GivenAudio) {
 
 TEST(GenerationSpecTest, GivenCodes) {
   GenerationSpec spec = ValidSpec();
-  spec.given_codes = {.num_frames = 100,
-                      .codes = std::vector<int64_t>(400, 63),
-                      .regenerate = {}};
+  spec.given_codes = {.num_frames = 100, .codes = std::vector<int64_t>(400, 63), .regenerate = {}};
   EXPECT_THAT(Fields(spec), IsEmpty());
   spec.given_codes.codes[5] = 64;
-  EXPECT_THAT(Fields(spec), ElementsAre("given_codes.codes[5]"))
-      << "64 is the mask";
+  EXPECT_THAT(Fields(spec), ElementsAre("given_codes.codes[5]")) << "64 is the mask";
   spec.given_codes.codes[5] = -1;
   EXPECT_THAT(Fields(spec), ElementsAre("given_codes.codes[5]"));
   spec.given_codes.codes.pop_back();
   EXPECT_THAT(Fields(spec), ElementsAre("given_codes.codes"));
-  spec.given_codes = {.num_frames = 500,
-                      .codes = std::vector<int64_t>(2000, 0),
-                      .regenerate = {}};
+  spec.given_codes = {.num_frames = 500, .codes = std::vector<int64_t>(2000, 0), .regenerate = {}};
   EXPECT_THAT(Fields(spec), ElementsAre("duration_seconds"));
   spec.given_codes.regenerate = {{0, 1}};
   EXPECT_THAT(Fields(spec), IsEmpty());
@@ -202,18 +182,15 @@ TEST(GenerationSpecTest, AllViolationsAtOnceInFieldOrder) {
   spec.overlap = 2;
   spec.sampling.top_p = -1;
   spec.negative_prompt = "\xFF";
-  EXPECT_THAT(Fields(spec),
-              ElementsAre("negative_prompt", "sampling.top_p", "overlap"));
+  EXPECT_THAT(Fields(spec), ElementsAre("negative_prompt", "sampling.top_p", "overlap"));
 }
 
 TEST(Utf8Test, WellFormedTextOnly) {
-  for (const char* good :
-       {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8E\xB8"}) {
+  for (const char* good : {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8E\xB8"}) {
     EXPECT_TRUE(IsUtf8(good)) << good;
   }
-  for (const char* bad :
-       {"\x80", "\xC0\x80", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80",
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
+  for (const char* bad : {"\x80", "\xC0\x80", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80",
+                          "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
     EXPECT_FALSE(IsUtf8(bad));
   }
 }

@@ -1,12 +1,11 @@
 // The whole engine against the reference: if one of these fails, a released
 // model no longer makes the music that audiocraft makes with it.
-#include "model/generator.h"
-
 #include <gtest/gtest.h>
 
 #include <tuple>
 
 #include "model/condition_builder.h"
+#include "model/generator.h"
 #include "model/magnet/sampler.h"
 #include "model/magnet/transformer.h"
 #include "tests/testing/reference_fixture.h"
@@ -32,8 +31,7 @@ class GeneratorParity : public ::testing::TestWithParam<ParityCase> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Models, GeneratorParity,
-                         ::testing::Combine(::testing::Values("magnet-tiny",
-                                                              "magnet-tiny-biased"),
+                         ::testing::Combine(::testing::Values("magnet-tiny", "magnet-tiny-biased"),
                                             ::testing::Values(SubcodesAttention::kWindow,
                                                               SubcodesAttention::kCausal)));
 

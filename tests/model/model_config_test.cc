@@ -34,12 +34,8 @@ ModelConfig SmallConfig() {
   config.codec.ratios = {8, 5, 4, 4};
   config.codec.num_codebooks = 4;
   config.codec.codebook_size = 64;
-  config.text_encoder = {.vocab_size = 256,
-                         .d_model = 32,
-                         .d_kv = 8,
-                         .d_ff = 64,
-                         .num_layers = 3,
-                         .num_heads = 4};
+  config.text_encoder = {
+      .vocab_size = 256, .d_model = 32, .d_kv = 8, .d_ff = 64, .num_layers = 3, .num_heads = 4};
   return config;
 }
 
@@ -69,8 +65,7 @@ TEST(ModelConfigTest, DerivedSizes) {
   const ModelConfig config = SmallConfig();
   EXPECT_EQ(config.codec.hop_length(), 640);
   EXPECT_EQ(config.codec.frame_rate_hz(), 50);
-  EXPECT_DOUBLE_EQ(config.window_seconds(), 198 / 50.0)
-      << "200 frames are 66 spans of 3";
+  EXPECT_DOUBLE_EQ(config.window_seconds(), 198 / 50.0) << "200 frames are 66 spans of 3";
 }
 
 TEST(ModelConfigTest, EveryMissingKeyIsNamed) {
@@ -79,8 +74,7 @@ TEST(ModelConfigTest, EveryMissingKeyIsNamed) {
     for (const auto& [key, value] : document[part].items()) {
       json broken = document;
       broken[part].erase(key);
-      EXPECT_THAT(ParseError(broken),
-                  HasSubstr(std::string(part) + "." + key + ": missing"));
+      EXPECT_THAT(ParseError(broken), HasSubstr(std::string(part) + "." + key + ": missing"));
     }
   }
 }
@@ -91,8 +85,7 @@ TEST(ModelConfigTest, EveryWrongTypeIsNamed) {
     for (const auto& [key, value] : document[part].items()) {
       json broken = document;
       broken[part][key] = json::object();
-      EXPECT_THAT(ParseError(broken),
-                  HasSubstr(std::string(part) + "." + key + ": expected"));
+      EXPECT_THAT(ParseError(broken), HasSubstr(std::string(part) + "." + key + ": expected"));
     }
   }
 }
@@ -102,8 +95,7 @@ TEST(ModelConfigTest, UnknownAndDoubleKeysAreErrors) {
   document["codec"]["ratio"] = 1;
   EXPECT_THAT(ParseError(document), HasSubstr("codec.ratio: unknown key"));
   const auto twice = ParseModelConfig(R"({"name": "a", "name": "b"})");
-  EXPECT_THAT(std::string(twice.status().message()),
-              HasSubstr("\"name\" occurs twice"));
+  EXPECT_THAT(std::string(twice.status().message()), HasSubstr("\"name\" occurs twice"));
 }
 
 struct Contradiction {
@@ -116,41 +108,30 @@ TEST(ModelConfigTest, SizesOutOfRangeOrInContradictionAreErrors) {
   const Contradiction cases[] = {
       {"odd width", [](ModelConfig& c) { c.lm.dim = 66 - 1; }, "lm.dim"},
       {"heads", [](ModelConfig& c) { c.lm.num_heads = 5; }, "lm.num_heads"},
-      {"text width", [](ModelConfig& c) { c.lm.text_dim = 31; },
-       "text_encoder.d_model (32)"},
-      {"card", [](ModelConfig& c) { c.lm.card = 63; },
-       "codec.codebook_size (64)"},
-      {"codebooks", [](ModelConfig& c) { c.codec.num_codebooks = 3; },
-       "lm.num_codebooks"},
+      {"text width", [](ModelConfig& c) { c.lm.text_dim = 31; }, "text_encoder.d_model (32)"},
+      {"card", [](ModelConfig& c) { c.lm.card = 63; }, "codec.codebook_size (64)"},
+      {"codebooks", [](ModelConfig& c) { c.codec.num_codebooks = 3; }, "lm.num_codebooks"},
       {"window", [](ModelConfig& c) { c.lm.window_frames = 2; }, "lm.span_len"},
-      {"steps", [](ModelConfig& c) { c.sampling.decoding_steps = {1}; },
-       "decoding_steps"},
-      {"nan", [](ModelConfig& c) { c.sampling.temperature = std::nan(""); },
-       "temperature"},
+      {"steps", [](ModelConfig& c) { c.sampling.decoding_steps = {1}; }, "decoding_steps"},
+      {"nan", [](ModelConfig& c) { c.sampling.temperature = std::nan(""); }, "temperature"},
       {"absurd",
        [](ModelConfig& c) {
          c.lm.dim = 1 << 16;
          c.lm.num_layers = 1000;
        },
        "parameters"},
-      {"name", [](ModelConfig& c) { c.name = "../x"; },
-       "name: expected letters"},
+      {"name", [](ModelConfig& c) { c.name = "../x"; }, "name: expected letters"},
       {"no name", [](ModelConfig& c) { c.name = ""; }, "name: expected 1 to"},
       {"ratios", [](ModelConfig& c) { c.codec.ratios = {}; }, "codec.ratios"},
-      {"trim", [](ModelConfig& c) { c.codec.trim_right_ratio = 0.5; },
-       "trim_right_ratio"},
-      {"buckets",
-       [](ModelConfig& c) {
-         c.text_encoder.relative_attention_num_buckets = 6;
-       },
+      {"trim", [](ModelConfig& c) { c.codec.trim_right_ratio = 0.5; }, "trim_right_ratio"},
+      {"buckets", [](ModelConfig& c) { c.text_encoder.relative_attention_num_buckets = 6; },
        "num_buckets"},
   };
   ASSERT_TRUE(CheckModelConfig(SmallConfig()).ok());
   for (const Contradiction& test : cases) {
     ModelConfig config = SmallConfig();
     test.make(config);
-    EXPECT_THAT(std::string(CheckModelConfig(config).message()),
-                HasSubstr(test.error))
+    EXPECT_THAT(std::string(CheckModelConfig(config).message()), HasSubstr(test.error))
         << test.what;
   }
 }
@@ -183,8 +164,7 @@ TEST(ModelConfigTest, MutatedTextNeverCrashes) {
           mutated.erase(at, 1 + random() % 8);
           break;
         case 2:
-          mutated.insert(
-              at, mutated.substr(random() % mutated.size(), random() % 20));
+          mutated.insert(at, mutated.substr(random() % mutated.size(), random() % 20));
           break;
         case 3:
           mutated[at] = "0123456789-.e\"{}[]"[random() % 18];

@@ -33,8 +33,7 @@ std::string Mutate(std::string bytes, std::mt19937& random) {
   };
   constexpr size_t kHeaderBytes = 64;  // where most harm can be done
   for (size_t edits = 1 + pick(6); edits > 0 && !bytes.empty(); --edits) {
-    const size_t reach =
-        pick(3) > 0 ? std::min(bytes.size(), kHeaderBytes) : bytes.size();
+    const size_t reach = pick(3) > 0 ? std::min(bytes.size(), kHeaderBytes) : bytes.size();
     const size_t at = pick(reach);
     switch (pick(6)) {
       case 0:
@@ -44,8 +43,7 @@ std::string Mutate(std::string bytes, std::mt19937& random) {
         bytes[at] = static_cast<char>(bytes[at] ^ (1 << pick(8)));
         break;
       case 2:
-        for (size_t i = at; i < std::min(at + 4, bytes.size()); ++i)
-          bytes[i] = '\xff';
+        for (size_t i = at; i < std::min(at + 4, bytes.size()); ++i) bytes[i] = '\xff';
         break;
       case 3:
         bytes.resize(at);
@@ -62,14 +60,12 @@ std::string Mutate(std::string bytes, std::mt19937& random) {
 
 std::vector<std::string> Seeds() {
   std::vector<float> samples(3000);
-  for (size_t i = 0; i < samples.size(); ++i)
-    samples[i] = 0.3f * std::sin(0.1f * float(i));
+  for (size_t i = 0; i < samples.size(); ++i) samples[i] = 0.3f * std::sin(0.1f * float(i));
   std::vector<std::string> seeds;
   // Wav first and often: it is what people send.
   for (const AudioEncoding encoding :
-       {AudioEncoding::kWavPcm16, AudioEncoding::kWavFloat32,
-        AudioEncoding::kWavPcm16, AudioEncoding::kFlacPcm16,
-        AudioEncoding::kOggVorbis}) {
+       {AudioEncoding::kWavPcm16, AudioEncoding::kWavFloat32, AudioEncoding::kWavPcm16,
+        AudioEncoding::kFlacPcm16, AudioEncoding::kOggVorbis}) {
     const auto bytes = EncodeAudio(samples, 16000, encoding, "seed");
     EXPECT_TRUE(bytes.ok()) << bytes.status();
     seeds.push_back(*bytes);
@@ -89,20 +85,16 @@ TEST(AudioMutationTest, DamagedFilesAreReadOrRefused) {
   int accepted = 0;
   const int count = NumMutations();
   for (int i = 0; i < count; ++i) {
-    const std::string bytes =
-        Mutate(seeds[static_cast<size_t>(i) % seeds.size()], random);
-    const auto clip =
-        ReadAudioBytes(bytes, "mutant", {.max_seconds = kMaxSeconds});
+    const std::string bytes = Mutate(seeds[static_cast<size_t>(i) % seeds.size()], random);
+    const auto clip = ReadAudioBytes(bytes, "mutant", {.max_seconds = kMaxSeconds});
     if (!clip.ok()) {
-      ASSERT_EQ(clip.status().message().substr(0, 7), "mutant:")
-          << "input " << i;
+      ASSERT_EQ(clip.status().message().substr(0, 7), "mutant:") << "input " << i;
       continue;
     }
     ++accepted;
     ASSERT_FALSE(clip->samples.empty()) << "input " << i;
     ASSERT_LE(clip->seconds(), kMaxSeconds) << "input " << i;
-    for (const float sample : clip->samples)
-      ASSERT_TRUE(std::isfinite(sample)) << "input " << i;
+    for (const float sample : clip->samples) ASSERT_TRUE(std::isfinite(sample)) << "input " << i;
   }
   // Both ways must have been taken, or the mutations test nothing.
   EXPECT_GT(accepted, count / 100);

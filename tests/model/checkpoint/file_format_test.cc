@@ -38,8 +38,7 @@ std::string ReadFile(const std::string& path) {
 
 // Reads every element, so that a view beyond its memory shows.
 void Touch(const torch::Tensor& tensor) {
-  if (tensor.numel() > 0)
-    tensor.contiguous().to(torch::kFloat64).sum().item<double>();
+  if (tensor.numel() > 0) tensor.contiguous().to(torch::kFloat64).sum().item<double>();
 }
 
 std::string Mutate(std::string bytes, size_t limit, std::mt19937& random) {
@@ -57,8 +56,7 @@ std::string Mutate(std::string bytes, size_t limit, std::mt19937& random) {
         bytes.erase(at, 1 + random() % 16);
         break;
       case 3:
-        bytes.insert(at, bytes.substr(random() % std::min(bytes.size(), limit),
-                                      random() % 16));
+        bytes.insert(at, bytes.substr(random() % std::min(bytes.size(), limit), random() % 16));
         break;
       case 4:
         bytes[at] = "\xff\x7f\x80\x00"[random() % 4];
@@ -76,11 +74,9 @@ std::string Safetensors(const std::string& header, const std::string& data) {
 }
 
 std::string ParseError(const std::string& bytes) {
-  const auto file =
-      ParseSafetensors(FileBytes::Own("broken.safetensors", bytes));
+  const auto file = ParseSafetensors(FileBytes::Own("broken.safetensors", bytes));
   if (file.ok()) return "";
-  EXPECT_THAT(std::string(file.status().message()),
-              HasSubstr("broken.safetensors: "));
+  EXPECT_THAT(std::string(file.status().message()), HasSubstr("broken.safetensors: "));
   return std::string(file.status().message());
 }
 
@@ -89,48 +85,37 @@ TEST(SafetensorsTest, BrokenHeadersAreNamed) {
     std::string header;
     const char* error;
   } cases[] = {
-      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})",
-       "within the 8 bytes"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", "within the 8 bytes"},
       {R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})",
        "expected 12 bytes by its shape"},
-      {R"({"a":{"dtype":"F8","shape":[2],"data_offsets":[0,8]}})",
-       "dtype: expected F64"},
-      {R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}})",
-       "shape"},
+      {R"({"a":{"dtype":"F8","shape":[2],"data_offsets":[0,8]}})", "dtype: expected F64"},
+      {R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}})", "shape"},
       {R"({"a":{"dtype":"F32","shape":[1073741824,1073741824,1073741824],"data_offsets":[0,8]}})",
        "more elements"},
       {R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", "shape"},
-      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
-       "data_offsets"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", "data_offsets"},
       {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
        "4 bytes of data by the header"},
-      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
-       "expected to begin at 0"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", "expected to begin at 0"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
        R"("b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
        "expected to begin at 8"},
-      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}})",
-       "occurs twice"},
-      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})",
-       "exactly"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}})", "occurs twice"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})", "exactly"},
       {R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}})",
        "at most 16 dimensions"},
-      {R"({"a":{"dtype":"F32","shape":[[[[[2]]]]],"data_offsets":[0,8]}})",
-       "nested deeper"},
+      {R"({"a":{"dtype":"F32","shape":[[[[[2]]]]],"data_offsets":[0,8]}})", "nested deeper"},
       {R"({"__metadata__":{"a":1}})", "strings only"},
       {R"([])", "expected an object"},
       {R"({)", "not JSON"},
-      {R"({"a":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})",
-       "0 and 1 only"},
+      {R"({"a":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})", "0 and 1 only"},
   };
   for (const auto& test : cases) {
-    EXPECT_THAT(ParseError(Safetensors(test.header, "\2\2\2\2\2\2\2\2")),
-                HasSubstr(test.error))
+    EXPECT_THAT(ParseError(Safetensors(test.header, "\2\2\2\2\2\2\2\2")), HasSubstr(test.error))
         << test.header;
   }
   EXPECT_THAT(ParseError("short"), HasSubstr("only 5 bytes"));
-  EXPECT_THAT(ParseError("\xff\xff\xff\xff\xff\xff\xff\xff{}"),
-              HasSubstr("length of"));
+  EXPECT_THAT(ParseError("\xff\xff\xff\xff\xff\xff\xff\xff{}"), HasSubstr("length of"));
 }
 
 class FileTest : public ::testing::Test {
@@ -153,26 +138,22 @@ class FileTest : public ::testing::Test {
 TEST_F(FileTest, EveryTypeSurvivesWritingAndReading) {
   TensorMap tensors;
   for (const auto dtype :
-       {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16,
-        torch::kInt64, torch::kInt32, torch::kInt16, torch::kInt8,
-        torch::kUInt8, torch::kBool}) {
+       {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64,
+        torch::kInt32, torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool}) {
     tensors[std::string("t.") + torch::toString(dtype)] =
         torch::arange(0, 15, torch::kFloat32).reshape({3, 5}).to(dtype).t();
   }
   tensors["scalar"] = torch::tensor(2.5);
   tensors["empty"] = torch::empty({0, 3});
   const std::string path = scratch_ + "/a.safetensors";
-  ASSERT_TRUE(WriteSafetensors(tensors,
-                               {.metadata = {{"k", "v"}}, .floating_dtype = {}},
-                               path)
-                  .ok());
+  ASSERT_TRUE(
+      WriteSafetensors(tensors, {.metadata = {{"k", "v"}}, .floating_dtype = {}}, path).ok());
   const auto file = ReadSafetensors(path);
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ(file->metadata.at("k"), "v");
   ASSERT_EQ(file->tensors.size(), tensors.size());
   for (const auto& [name, tensor] : tensors) {
-    EXPECT_EQ(file->tensors.at(name).scalar_type(), tensor.scalar_type())
-        << name;
+    EXPECT_EQ(file->tensors.at(name).scalar_type(), tensor.scalar_type()) << name;
     EXPECT_TRUE(torch::equal(file->tensors.at(name), tensor)) << name;
   }
 }
@@ -200,30 +181,24 @@ TEST_F(FileTest, AFailedWriteLeavesTheOldFileAndNothingElse) {
   rlimit small = limit;
   small.rlim_cur = 4096;
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const absl::Status status =
-      WriteSafetensors({{"a", torch::ones({100'000})}}, {}, path);
+  const absl::Status status = WriteSafetensors({{"a", torch::ones({100'000})}}, {}, path);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot be written"));
   EXPECT_EQ(ReadFile(path), before);
-  EXPECT_EQ(
-      std::distance(fs::directory_iterator(scratch_), fs::directory_iterator()),
-      1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(scratch_), fs::directory_iterator()), 1);
   EXPECT_FALSE(WriteSafetensors({}, {}, scratch_ + "/none/a.safetensors").ok());
 }
 
 TEST_F(FileTest, MutatedSafetensorsNeverCrash) {
   const std::string path = scratch_ + "/a.safetensors";
-  ASSERT_TRUE(
-      WriteSafetensors(
-          {{"a", torch::ones({3, 4})}, {"b", torch::ones({5}, torch::kInt16)}},
-          {.metadata = {{"k", "v"}}, .floating_dtype = {}}, path)
-          .ok());
+  ASSERT_TRUE(WriteSafetensors({{"a", torch::ones({3, 4})}, {"b", torch::ones({5}, torch::kInt16)}},
+                               {.metadata = {{"k", "v"}}, .floating_dtype = {}}, path)
+                  .ok());
   const std::string bytes = ReadFile(path);
   std::mt19937 random(2);
   int accepted = 0;
   for (int i = 0; i < NumMutations(); ++i) {
-    const auto file = ParseSafetensors(
-        FileBytes::Own("m", Mutate(bytes, bytes.size(), random)));
+    const auto file = ParseSafetensors(FileBytes::Own("m", Mutate(bytes, bytes.size(), random)));
     if (!file.ok()) continue;
     ++accepted;
     for (const auto& [name, tensor] : file->tensors) Touch(tensor);
@@ -232,12 +207,10 @@ TEST_F(FileTest, MutatedSafetensorsNeverCrash) {
 }
 
 absl::StatusOr<PickleDocument> Unpickle(const std::string& bytes) {
-  return ReadPickle(
-      bytes, [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
-        if (storage.num_elements != 10)
-          return absl::InvalidArgumentError("no such storage");
-        return torch::ones({10}, storage.dtype);
-      });
+  return ReadPickle(bytes, [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
+    if (storage.num_elements != 10) return absl::InvalidArgumentError("no such storage");
+    return torch::ones({10}, storage.dtype);
+  });
 }
 
 std::string UnpickleError(const std::string& bytes) {
@@ -246,8 +219,7 @@ std::string UnpickleError(const std::string& bytes) {
 }
 
 // Pickles a tensor view of a float storage of `count` elements.
-std::string PickledView(uint8_t count, uint8_t offset, uint8_t size,
-                        uint8_t stride) {
+std::string PickledView(uint8_t count, uint8_t offset, uint8_t size, uint8_t stride) {
   std::string p =
       "\x80\x02"
       "ctorch._utils\n_rebuild_tensor_v2\n(("
@@ -269,13 +241,10 @@ TEST(PickleReaderTest, ViewsMustLieInTheirStorage) {
   const auto good = Unpickle(PickledView(10, 1, 3, 3));
   ASSERT_TRUE(good.ok()) << good.status().message();
   EXPECT_EQ(good->root->tensor.sizes(), torch::IntArrayRef({3}));
-  EXPECT_THAT(UnpickleError(PickledView(10, 2, 3, 4)),
-              HasSubstr("beyond its storage"));
-  EXPECT_THAT(UnpickleError(PickledView(10, 0, 11, 0)),
-              HasSubstr("beyond its storage"))
+  EXPECT_THAT(UnpickleError(PickledView(10, 2, 3, 4)), HasSubstr("beyond its storage"));
+  EXPECT_THAT(UnpickleError(PickledView(10, 0, 11, 0)), HasSubstr("beyond its storage"))
       << "a stride of 0 must not multiply memory";
-  EXPECT_THAT(UnpickleError(PickledView(9, 0, 1, 1)),
-              HasSubstr("no such storage"));
+  EXPECT_THAT(UnpickleError(PickledView(9, 0, 1, 1)), HasSubstr("no such storage"));
 }
 
 TEST(PickleReaderTest, OtherGlobalsAreRefusedByName) {
@@ -303,10 +272,8 @@ TEST(PickleReaderTest, BrokenProgramsAreRefused) {
   EXPECT_THAT(UnpickleError("U\x01\xff."), HasSubstr("UTF-8"));
   EXPECT_THAT(UnpickleError("i."), HasSubstr("refused"));
   EXPECT_THAT(UnpickleError("]K\x01K\x02s."), HasSubstr("expected a dict"));
-  EXPECT_THAT(UnpickleError(std::string(5000, '(') + "."),
-              HasSubstr("too deep"));
-  EXPECT_THAT(UnpickleError(std::string(3'000'000, 'N') + "."),
-              HasSubstr("more values"));
+  EXPECT_THAT(UnpickleError(std::string(5000, '(') + "."), HasSubstr("too deep"));
+  EXPECT_THAT(UnpickleError(std::string(3'000'000, 'N') + "."), HasSubstr("more values"));
 }
 
 TEST(PickleReaderTest, NumbersAndContainers) {
@@ -343,13 +310,13 @@ TEST_F(FileTest, MutatedTorchArchivesNeverCrash) {
   const std::string pickle(*archive->Read("data.pkl"));
   std::mt19937 random(3);
   for (int i = 0; i < NumMutations(); ++i) {
-    const auto document = ReadPickle(
-        Mutate(pickle, pickle.size(), random),
-        [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
-          if (storage.num_elements > 100'000)
-            return absl::InvalidArgumentError("too large");
-          return torch::zeros({storage.num_elements}, storage.dtype);
-        });
+    const auto document =
+        ReadPickle(Mutate(pickle, pickle.size(), random),
+                   [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
+                     if (storage.num_elements > 100'000)
+                       return absl::InvalidArgumentError("too large");
+                     return torch::zeros({storage.num_elements}, storage.dtype);
+                   });
     if (!document.ok()) continue;
     if (const PickleValue* state = document->root->Find("best_state")) {
       const auto tensors = StateDictTensors(*state, "m");
@@ -361,16 +328,14 @@ TEST_F(FileTest, MutatedTorchArchivesNeverCrash) {
   const size_t directory = bytes.size() - 6000;
   for (int i = 0; i < NumMutations() / 20; ++i) {
     std::string tail = Mutate(bytes.substr(directory), 6000, random);
-    const auto document = ParseTorchArchive(
-        FileBytes::Own("m", bytes.substr(0, directory) + tail),
-        ZipArchive::Checksums::kIgnore);
+    const auto document = ParseTorchArchive(FileBytes::Own("m", bytes.substr(0, directory) + tail),
+                                            ZipArchive::Checksums::kIgnore);
     (void)document.ok();
   }
 }
 
 TEST(Sha256Test, KnownAnswer) {
-  EXPECT_EQ(Sha256Hex("abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 }  // namespace

@@ -59,12 +59,10 @@ TEST_F(ImportTest, AudiocraftModels) {
   EXPECT_EQ(tiny->config.lm.span_len, 3);
   EXPECT_FALSE(tiny->config.lm.bias_attn);
   EXPECT_THAT(tiny->config.codec.ratios, ElementsAre(8, 5, 4, 4));
-  EXPECT_EQ(tiny->config.codec.sample_rate_hz, 32000)
-      << "an interpolation was not resolved";
+  EXPECT_EQ(tiny->config.codec.sample_rate_hz, 32000) << "an interpolation was not resolved";
   EXPECT_EQ(tiny->config.codec.pad_mode, PadMode::kReflect);
   EXPECT_FALSE(tiny->config.text_encoder.gated_gelu);
-  EXPECT_THAT(tiny->config.sampling.decoding_steps,
-              ElementsAre(20, 10, 10, 10));
+  EXPECT_THAT(tiny->config.sampling.decoding_steps, ElementsAre(20, 10, 10, 10));
 
   const auto biased = ImportBundle(Request("magnet-tiny-biased"));
   ASSERT_TRUE(biased.ok()) << biased.status().message();
@@ -72,57 +70,44 @@ TEST_F(ImportTest, AudiocraftModels) {
   EXPECT_EQ(biased->config.lm.window_frames, 150);
   EXPECT_EQ(biased->config.lm.subcodes_context, 7);
   EXPECT_TRUE(biased->config.lm.bias_attn && biased->config.lm.bias_ff);
-  EXPECT_TRUE(biased->config.codec.causal)
-      << "an interpolation was not resolved";
+  EXPECT_TRUE(biased->config.codec.causal) << "an interpolation was not resolved";
   EXPECT_EQ(biased->config.codec.pad_mode, PadMode::kConstant);
   EXPECT_TRUE(biased->config.text_encoder.gated_gelu);
 }
 
 TEST_F(ImportTest, HuggingFaceCodecs) {
-  const auto causal =
-      ImportHuggingFaceEncodec(testdata_ + "/encodec-24khz-tiny", 4);
+  const auto causal = ImportHuggingFaceEncodec(testdata_ + "/encodec-24khz-tiny", 4);
   ASSERT_TRUE(causal.ok()) << causal.status().message();
   EXPECT_EQ(causal->config.num_codebooks, 4) << "the first of 32";
   EXPECT_TRUE(causal->config.causal && causal->config.conv_shortcut);
-  const auto plain =
-      ImportHuggingFaceEncodec(testdata_ + "/encodec-32khz-tiny", 0);
+  const auto plain = ImportHuggingFaceEncodec(testdata_ + "/encodec-32khz-tiny", 0);
   ASSERT_TRUE(plain.ok()) << plain.status().message();
   EXPECT_EQ(plain->config.num_codebooks, 7);
   EXPECT_FALSE(plain->config.causal || plain->config.conv_shortcut);
-  const auto too_many =
-      ImportHuggingFaceEncodec(testdata_ + "/encodec-32khz-tiny", 8);
-  EXPECT_THAT(std::string(too_many.status().message()),
-              HasSubstr("at least 8 codebooks"));
+  const auto too_many = ImportHuggingFaceEncodec(testdata_ + "/encodec-32khz-tiny", 8);
+  EXPECT_THAT(std::string(too_many.status().message()), HasSubstr("at least 8 codebooks"));
 }
 
 TEST_F(ImportTest, FoldedWeightEqualsItsDefinition) {
-  const std::string path =
-      testdata_ + "/magnet-tiny/compression_state_dict.bin";
+  const std::string path = testdata_ + "/magnet-tiny/compression_state_dict.bin";
   const auto document = ReadTorchArchive(path);
   ASSERT_TRUE(document.ok()) << document.status().message();
   const PickleValue* state = document->root->Find("best_state");
   ASSERT_NE(state, nullptr);
   const auto codec = ImportAudiocraftCodec(path, 0);
   ASSERT_TRUE(codec.ok()) << codec.status().message();
-  for (const std::string name :
-       {"encoder.model.3.conv.conv", "decoder.model.3.convtr.convtr"}) {
-    const torch::Tensor g =
-        state->Find(name + ".weight_g")->tensor.to(torch::kFloat64);
-    const torch::Tensor v =
-        state->Find(name + ".weight_v")->tensor.to(torch::kFloat64);
-    const torch::Tensor expected =
-        g * v / v.square().sum({1, 2}, /*keepdim=*/true).sqrt();
-    const torch::Tensor found =
-        codec->tensors.at(name + ".weight").to(torch::kFloat64);
-    EXPECT_TRUE(torch::allclose(found, expected, /*rtol=*/1e-6, /*atol=*/1e-7))
-        << name;
+  for (const std::string name : {"encoder.model.3.conv.conv", "decoder.model.3.convtr.convtr"}) {
+    const torch::Tensor g = state->Find(name + ".weight_g")->tensor.to(torch::kFloat64);
+    const torch::Tensor v = state->Find(name + ".weight_v")->tensor.to(torch::kFloat64);
+    const torch::Tensor expected = g * v / v.square().sum({1, 2}, /*keepdim=*/true).sqrt();
+    const torch::Tensor found = codec->tensors.at(name + ".weight").to(torch::kFloat64);
+    EXPECT_TRUE(torch::allclose(found, expected, /*rtol=*/1e-6, /*atol=*/1e-7)) << name;
   }
 }
 
 TEST_F(ImportTest, HalvesOfAWeightNormAreNamed) {
   TensorMap tensors = {{"a.weight_g", torch::ones({2, 1})}};
-  EXPECT_THAT(std::string(FoldWeightNorm(tensors, "file").message()),
-              HasSubstr("a.weight_g"));
+  EXPECT_THAT(std::string(FoldWeightNorm(tensors, "file").message()), HasSubstr("a.weight_g"));
 }
 
 TEST_F(ImportTest, BundleSurvivesWritingAndReading) {
@@ -138,8 +123,7 @@ TEST_F(ImportTest, BundleSurvivesWritingAndReading) {
   }
   for (const char* file : {"config.json", "lm.safetensors", "spiece.model"}) {
     ASSERT_TRUE(WriteBundle(*made, torch::kFloat16, scratch_).ok());
-    std::fstream stream(scratch_ + "/" + file,
-                        std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream stream(scratch_ + "/" + file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekp(20);
     stream.put('\x7f');
     stream.close();
@@ -159,8 +143,7 @@ TEST_F(ImportTest, ConfigAndTensorsThatDisagreeAreNamedBeforeLoading) {
   const std::string error(OpenBundle(scratch_).status().message());
   EXPECT_THAT(error, HasSubstr("missing out_norm.bias [64]"));
   EXPECT_THAT(error, HasSubstr("left over surplus [1]"));
-  EXPECT_THAT(error,
-              HasSubstr("transformer.layers.3.linear1.weight [256, 64]"));
+  EXPECT_THAT(error, HasSubstr("transformer.layers.3.linear1.weight [256, 64]"));
 }
 
 TEST_F(ImportTest, PartsThatDoNotGoTogether) {
@@ -169,25 +152,21 @@ TEST_F(ImportTest, PartsThatDoNotGoTogether) {
   EXPECT_THAT(std::string(ImportBundle(request).status().message()),
               HasSubstr("codebooks of 64 entries, the codec of 32"));
   request.codec = testdata_ + "/encodec-32khz-tiny";
-  EXPECT_TRUE(ImportBundle(request).ok())
-      << "seven codebooks hold the four that are needed";
+  EXPECT_TRUE(ImportBundle(request).ok()) << "seven codebooks hold the four that are needed";
   request = Request("magnet-tiny");
   request.lm += "/compression_state_dict.bin";
-  EXPECT_THAT(std::string(ImportBundle(request).status().message()),
-              HasSubstr("lm_model"));
+  EXPECT_THAT(std::string(ImportBundle(request).status().message()), HasSubstr("lm_model"));
 }
 
 TEST_F(ImportTest, XpConfigNamesWhatIsWrong) {
-  auto xp =
-      XpConfig::Parse("a: ${b.c}\nb: {c: 5}\nloop: ${loop}\nn: null\n", "xp");
+  auto xp = XpConfig::Parse("a: ${b.c}\nb: {c: 5}\nloop: ${loop}\nn: null\n", "xp");
   ASSERT_TRUE(xp.ok());
   EXPECT_EQ(xp->Int("a"), 5);
   EXPECT_EQ(xp->Int("n", 7), 7);
   EXPECT_EQ(xp->Int("loop", 3), 3) << "a loop has no value";
   EXPECT_TRUE(xp->status().ok());
   xp->Int("missing");
-  EXPECT_THAT(std::string(xp->status().message()),
-              HasSubstr("xp: missing: missing"));
+  EXPECT_THAT(std::string(xp->status().message()), HasSubstr("xp: missing: missing"));
   EXPECT_FALSE(XpConfig::Parse("[", "xp").ok());
   EXPECT_FALSE(XpConfig::Parse(std::string(100'000, '['), "xp").ok());
 }
@@ -195,17 +174,16 @@ TEST_F(ImportTest, XpConfigNamesWhatIsWrong) {
 TEST_F(ImportTest, LoadModuleListsEverythingAndChangesNothing) {
   torch::nn::Linear module(3, 2);
   const torch::Tensor before = module->weight.detach().clone();
-  const TensorMap tensors = {{"weight", torch::ones({2, 4})},
-                             {"other", torch::ones({1})}};
+  const TensorMap tensors = {{"weight", torch::ones({2, 4})}, {"other", torch::ones({1})}};
   const std::string error(LoadModule(tensors, "file", *module).message());
   EXPECT_EQ(error,
             "file: missing bias [2]; weight: expected [2, 3], found [2, 4]; "
             "left over other [1]");
   EXPECT_TRUE(torch::equal(module->weight, before));
-  EXPECT_TRUE(LoadModule({{"weight", torch::ones({2, 3}, torch::kFloat16)},
-                          {"bias", torch::ones({2})}},
-                         "file", *module)
-                  .ok());
+  EXPECT_TRUE(
+      LoadModule({{"weight", torch::ones({2, 3}, torch::kFloat16)}, {"bias", torch::ones({2})}},
+                 "file", *module)
+          .ok());
   EXPECT_TRUE(torch::equal(module->weight, torch::ones({2, 3})));
 }
 

@@ -44,7 +44,7 @@ class MagnetModel : public ::testing::Test {
     std::filesystem::create_directories(folder_);
     const std::string source = TestdataPath("magnet-tiny");
     const Outcome outcome = RunProgram("convert --lm " + source + " --t5 " + source +
-                                "/t5 --license MIT --dtype float32 --out " + Path("bundle"));
+                                       "/t5 --license MIT --dtype float32 --out " + Path("bundle"));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   }
   static std::string Path(const std::string& name) { return folder_ + "/" + name; }
@@ -68,17 +68,17 @@ TEST_F(MagnetModel, ConvertedAndRunGreedilyGivesTheReferencesTokens) {
     const std::string codes = Path("codes.safetensors");
     const Outcome outcome =
         RunProgram("generate -m " + Path("bundle") + " --greedy --seconds 4 -o " + Path("o.wav") +
-            " --prompt " + Quoted(spec.sections[0].prompts[0].text) + " --steps " +
-            steps.substr(1) + " --guidance " + std::to_string(spec.sampling.guidance_max) + "," +
-            std::to_string(spec.sampling.guidance_min) + " --span-arrangement " +
-            run["params"]["span_arrangement"].get<std::string>() + " --save-codes " + codes);
+                   " --prompt " + Quoted(spec.sections[0].prompts[0].text) + " --steps " +
+                   steps.substr(1) + " --guidance " + std::to_string(spec.sampling.guidance_max) +
+                   "," + std::to_string(spec.sampling.guidance_min) + " --span-arrangement " +
+                   run["params"]["span_arrangement"].get<std::string>() + " --save-codes " + codes);
     ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
     const auto saved = ReadSafetensors(codes);
     ASSERT_TRUE(saved.ok()) << saved.status();
     const torch::Tensor found = saved->tensors.at("codes").contiguous();
-    EXPECT_EQ(std::vector<int64_t>(found.data_ptr<int64_t>(),
-                                   found.data_ptr<int64_t>() + found.numel()),
-              fixture.TokensOf(run))
+    EXPECT_EQ(
+        std::vector<int64_t>(found.data_ptr<int64_t>(), found.data_ptr<int64_t>() + found.numel()),
+        fixture.TokensOf(run))
         << run["name"];
     ++compared;
   }
@@ -98,10 +98,12 @@ TEST_F(MagnetModel, ASeedGivesTheSameFile) {
 
 TEST_F(MagnetModel, EncodesAndDecodesAudio) {
   const std::string common = " -m " + Path("bundle") + " ";
-  ASSERT_EQ(RunProgram("generate -q --seconds 1 --steps 1,1,1,1 -p x -o " + Path("in.flac") + common)
-                .exit_code,
-            0);
-  Outcome outcome = RunProgram("encode" + common + Path("in.flac") + " --save-codes " + Path("e.st"));
+  ASSERT_EQ(
+      RunProgram("generate -q --seconds 1 --steps 1,1,1,1 -p x -o " + Path("in.flac") + common)
+          .exit_code,
+      0);
+  Outcome outcome =
+      RunProgram("encode" + common + Path("in.flac") + " --save-codes " + Path("e.st"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   outcome = RunProgram("decode" + common + Path("e.st") + " -o " + Path("out.wav"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
@@ -111,11 +113,11 @@ TEST_F(MagnetModel, EncodesAndDecodesAudio) {
 TEST_F(MagnetModel, ContinuesAndRegeneratesFiles) {
   const std::string common = " -m " + Path("bundle") + " --steps 2,1,1,1 -p x ";
   ASSERT_EQ(RunProgram("generate -q --seconds 2" + common + "-o " + Path("base.wav")).exit_code, 0);
-  Outcome outcome = RunProgram("generate --continue-from " + Path("base.wav") + " --seconds 3" + common +
-                        "-o " + Path("longer.wav"));
+  Outcome outcome = RunProgram("generate --continue-from " + Path("base.wav") + " --seconds 3" +
+                               common + "-o " + Path("longer.wav"));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-  outcome = RunProgram("generate --from " + Path("base.wav") + " --regenerate 0.5-1.0" + common + "-o " +
-                Path("mended.wav"));
+  outcome = RunProgram("generate --from " + Path("base.wav") + " --regenerate 0.5-1.0" + common +
+                       "-o " + Path("mended.wav"));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_EQ(ReadAudioFile(Path("mended.wav"))->samples.size(),
             ReadAudioFile(Path("base.wav"))->samples.size());
@@ -123,8 +125,9 @@ TEST_F(MagnetModel, ContinuesAndRegeneratesFiles) {
 
 TEST_F(MagnetModel, MakesAClipForEachLine) {
   std::ofstream(Path("prompts.txt")) << "piano\n\ndrums\n";
-  const Outcome outcome = RunProgram("generate -m " + Path("bundle") + " --seconds 1 --steps 1,1,1,1 " +
-                              "--prompts " + Path("prompts.txt") + " -o " + Path("many"));
+  const Outcome outcome =
+      RunProgram("generate -m " + Path("bundle") + " --seconds 1 --steps 1,1,1,1 " + "--prompts " +
+                 Path("prompts.txt") + " -o " + Path("many"));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_TRUE(std::filesystem::exists(Path("many/001.wav")));
   EXPECT_TRUE(std::filesystem::exists(Path("many/002.wav")));
@@ -163,9 +166,9 @@ TEST_F(MagnetModel, ErrorsNameTheirCause) {
   expect("generate" + bundle + "-p x --top-p 2 -o " + Path("o.wav"), 1, "sampling.top_p");
   expect("generate" + bundle + "-p x --regenerate 1-2 -o " + Path("o.wav"), 1, "--regenerate");
   expect("generate" + bundle + "-p x --schedule odd -o " + Path("o.wav"), 2, "odd");
-  expect("decode" + bundle + TestdataPath("magnet-tiny/t5/model.safetensors") + " -o " +
-             Path("o.wav"),
-         1, "expected a tensor `codes`");
+  expect(
+      "decode" + bundle + TestdataPath("magnet-tiny/t5/model.safetensors") + " -o " + Path("o.wav"),
+      1, "expected a tensor `codes`");
   expect("convert --lm " + TestdataPath("magnet-tiny") + " --t5 " + TestdataPath("magnet-tiny/t5") +
              " --out " + Path("x"),
          2, "--license");

@@ -14,9 +14,7 @@ namespace {
 std::vector<float> Padded(std::vector<float> x, Padding padding, PadMode mode) {
   const auto length = static_cast<int64_t>(x.size());
   const torch::Tensor y =
-      PadSignal(torch::tensor(x).view({1, 1, length}), padding, mode)
-          .flatten()
-          .contiguous();
+      PadSignal(torch::tensor(x).view({1, 1, length}), padding, mode).flatten().contiguous();
   return {y.data_ptr<float>(), y.data_ptr<float>() + y.numel()};
 }
 
@@ -30,8 +28,7 @@ TEST(PadSignalTest, ShortInputIsExtendedByZerosBeforeReflection) {
   // 1 2 | 0 0 is what is reflected; the two zeros are taken off the end again.
   EXPECT_THAT(Padded({1, 2}, {.left = 3, .right = 3}, PadMode::kReflect),
               testing::ElementsAre(0, 0, 2, 1, 2, 0, 0, 0));
-  EXPECT_THAT(Padded({5}, {.left = 1, .right = 0}, PadMode::kReflect),
-              testing::ElementsAre(0, 5));
+  EXPECT_THAT(Padded({5}, {.left = 1, .right = 0}, PadMode::kReflect), testing::ElementsAre(0, 5));
 }
 
 TEST(PadSignalTest, ConstantPadsZeros) {
@@ -48,30 +45,24 @@ TEST(EncodecModelTest, TensorsCarryTheNamesOfTheBundle) {
   config.conv_shortcut = true;
   EncodecModel model(config);
   std::vector<std::string> names;
-  for (const auto& item : model->named_parameters())
-    names.push_back(item.key());
+  for (const auto& item : model->named_parameters()) names.push_back(item.key());
   for (const auto& item : model->named_buffers()) names.push_back(item.key());
   std::vector<std::string> expected;
   const auto add = [&expected](const std::string& prefix) {
     expected.push_back(prefix + ".weight");
     expected.push_back(prefix + ".bias");
   };
-  for (const int conv : {0, 3, 6, 9})
-    add(absl::StrCat("encoder.model.", conv, ".conv.conv"));
-  for (const int conv : {0, 9})
-    add(absl::StrCat("decoder.model.", conv, ".conv.conv"));
-  for (const int conv : {3, 6})
-    add(absl::StrCat("decoder.model.", conv, ".convtr.convtr"));
-  for (const std::string block : {"encoder.model.1", "encoder.model.4",
-                                  "decoder.model.4", "decoder.model.7"}) {
+  for (const int conv : {0, 3, 6, 9}) add(absl::StrCat("encoder.model.", conv, ".conv.conv"));
+  for (const int conv : {0, 9}) add(absl::StrCat("decoder.model.", conv, ".conv.conv"));
+  for (const int conv : {3, 6}) add(absl::StrCat("decoder.model.", conv, ".convtr.convtr"));
+  for (const std::string block :
+       {"encoder.model.1", "encoder.model.4", "decoder.model.4", "decoder.model.7"}) {
     add(block + ".block.1.conv.conv");
     add(block + ".block.3.conv.conv");
     add(block + ".shortcut.conv.conv");
   }
-  for (const std::string lstm :
-       {"encoder.model.7.lstm.", "decoder.model.1.lstm."}) {
-    for (const char* tensor :
-         {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}) {
+  for (const std::string lstm : {"encoder.model.7.lstm.", "decoder.model.1.lstm."}) {
+    for (const char* tensor : {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}) {
       expected.push_back(lstm + tensor);
     }
   }
@@ -86,16 +77,13 @@ TEST(EncodecModelTest, FramesAndSamplesAreCountedByTheHop) {
     const CodecConfig config = RandomCodecConfig(random);
     EncodecModel model = RandomCodec(config, /*seed=*/i);
     const int hop = config.hop_length();
-    for (const int64_t samples :
-         {1, hop, hop + 1, 3 * hop, 7 * hop + hop / 2}) {
+    for (const int64_t samples : {1, hop, hop + 1, 3 * hop, 7 * hop + hop / 2}) {
       const torch::Tensor codes = model->Encode(torch::randn({2, 1, samples}));
       const int64_t frames = (samples + hop - 1) / hop;
-      ASSERT_EQ(codes.sizes(),
-                torch::IntArrayRef({2, config.num_codebooks, frames}))
+      ASSERT_EQ(codes.sizes(), torch::IntArrayRef({2, config.num_codebooks, frames}))
           << Describe(config) << ", " << samples << " samples";
       ASSERT_EQ(codes.scalar_type(), torch::kInt64);
-      ASSERT_EQ(model->Decode(codes).sizes(),
-                torch::IntArrayRef({2, 1, frames * hop}))
+      ASSERT_EQ(model->Decode(codes).sizes(), torch::IntArrayRef({2, 1, frames * hop}))
           << Describe(config);
     }
   }
@@ -110,13 +98,11 @@ TEST(ResidualVectorQuantizerTest, TakesTheNearestCentroidOfWhatIsLeft) {
   ResidualVectorQuantizer quantizer(config);
   quantizer->centroids(0).copy_(torch::tensor({{4.0, 0.0}, {0.0, 4.0}}));
   quantizer->centroids(1).copy_(torch::tensor({{1.0, 0.0}, {0.0, -1.0}}));
-  const torch::Tensor latent =
-      torch::tensor({{{5.0, 0.1}, {0.2, 2.9}}});  // (5, .2), (.1, 2.9)
+  const torch::Tensor latent = torch::tensor({{{5.0, 0.1}, {0.2, 2.9}}});  // (5, .2), (.1, 2.9)
   const torch::Tensor codes = quantizer->Encode(latent);
   EXPECT_TRUE(torch::equal(codes, torch::tensor({{{0, 1}, {0, 1}}})));
   const torch::Tensor decoded = quantizer->Decode(codes);
-  EXPECT_TRUE(
-      torch::equal(decoded, torch::tensor({{{5.0f, 0.0f}, {0.0f, 3.0f}}})));
+  EXPECT_TRUE(torch::equal(decoded, torch::tensor({{{5.0f, 0.0f}, {0.0f, 3.0f}}})));
 }
 
 // If it fails: a codec of 32 codebooks cannot be used with its first few.
@@ -124,13 +110,9 @@ TEST(ResidualVectorQuantizerTest, DecodesTheFirstCodebooksAlone) {
   const CodecConfig config = SmallCodecConfig();
   EncodecModel model = RandomCodec(config, /*seed=*/2);
   const torch::Tensor codes = RandomCodes(config, /*num_frames=*/5);
-  const torch::Tensor latent =
-      model->quantizer()->Decode(codes.narrow(/*dim=*/1, 0, 1));
-  const torch::Tensor expected = model->quantizer()
-                                     ->centroids(0)
-                                     .index_select(0, codes[0][0])
-                                     .t()
-                                     .unsqueeze(0);
+  const torch::Tensor latent = model->quantizer()->Decode(codes.narrow(/*dim=*/1, 0, 1));
+  const torch::Tensor expected =
+      model->quantizer()->centroids(0).index_select(0, codes[0][0]).t().unsqueeze(0);
   EXPECT_TRUE(torch::equal(latent, expected));
 }
 
@@ -141,14 +123,9 @@ TEST(EncodecModelTest, GradientsReachEveryParameter) {
     const CodecConfig config = RandomCodecConfig(random);
     EncodecModel model = RandomCodec(config, /*seed=*/i);
     const torch::Tensor wave = torch::randn({2, 1, 6 * config.hop_length()});
-    model->decoder()
-        ->forward(model->encoder()->forward(wave))
-        .pow(2)
-        .sum()
-        .backward();
+    model->decoder()->forward(model->encoder()->forward(wave)).pow(2).sum().backward();
     for (const auto& item : model->named_parameters()) {
-      ASSERT_TRUE(item.value().grad().defined())
-          << item.key() << ", " << Describe(config);
+      ASSERT_TRUE(item.value().grad().defined()) << item.key() << ", " << Describe(config);
       EXPECT_GT(item.value().grad().abs().max().item<float>(), 0)
           << item.key() << ", " << Describe(config);
     }

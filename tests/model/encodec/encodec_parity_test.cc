@@ -40,14 +40,12 @@ class EncodecParityTest : public testing::TestWithParam<Reference> {
  protected:
   void SetUp() override {
     const char* testdata = std::getenv("MAGNET_TESTDATA");
-    ASSERT_NE(testdata, nullptr)
-        << "MAGNET_TESTDATA must name the folder of test data";
+    ASSERT_NE(testdata, nullptr) << "MAGNET_TESTDATA must name the folder of test data";
     const std::string folder = absl::StrCat(testdata, "/", GetParam().folder);
     const absl::StatusOr<ImportedCodec> codec =
         GetParam().format == Format::kAudiocraft
-            ? ImportAudiocraftCodec(
-                  absl::StrCat(folder, "/compression_state_dict.bin"),
-                  GetParam().num_codebooks)
+            ? ImportAudiocraftCodec(absl::StrCat(folder, "/compression_state_dict.bin"),
+                                    GetParam().num_codebooks)
             : ImportHuggingFaceEncodec(folder, GetParam().num_codebooks);
     ASSERT_TRUE(codec.ok()) << codec.status();
     model_ = EncodecModel(codec->config);
@@ -65,8 +63,7 @@ class EncodecParityTest : public testing::TestWithParam<Reference> {
     return cases;
   }
 
-  torch::Tensor Expected(const std::string& clip,
-                         const std::string& what) const {
+  torch::Tensor Expected(const std::string& clip, const std::string& what) const {
     return expected_.at(absl::StrCat("codec.", clip, ".", what));
   }
 
@@ -82,8 +79,7 @@ TEST_P(EncodecParityTest, Encodes) {
     EXPECT_LE(LargestDifference(latent, expected),
               kLatentTolerance * expected.abs().max().item<double>())
         << clip;
-    EXPECT_TRUE(torch::equal(model_->Encode(Expected(clip, "wave")),
-                             Expected(clip, "codes")))
+    EXPECT_TRUE(torch::equal(model_->Encode(Expected(clip, "wave")), Expected(clip, "codes")))
         << clip;
   }
 }
@@ -92,22 +88,17 @@ TEST_P(EncodecParityTest, Decodes) {
   for (const std::string& clip : Decoded()) {
     const torch::Tensor decoded = model_->Decode(Expected(clip, "codes"));
     ASSERT_EQ(decoded.sizes(), Expected(clip, "decoded").sizes()) << clip;
-    EXPECT_LE(LargestDifference(decoded, Expected(clip, "decoded")),
-              kWaveTolerance)
-        << clip;
+    EXPECT_LE(LargestDifference(decoded, Expected(clip, "decoded")), kWaveTolerance) << clip;
   }
 }
 
 TEST_P(EncodecParityTest, DecodesInChunks) {
-  const std::vector<std::vector<int64_t>> patterns = {{1},  {2, 3},     {7},
-                                                      {12}, {0, 1, 40}, {1000}};
+  const std::vector<std::vector<int64_t>> patterns = {{1}, {2, 3}, {7}, {12}, {0, 1, 40}, {1000}};
   for (const std::string& clip : Decoded()) {
     for (const std::vector<int64_t>& chunks : patterns) {
-      const torch::Tensor decoded =
-          DecodeInChunks(model_, Expected(clip, "codes"), chunks);
+      const torch::Tensor decoded = DecodeInChunks(model_, Expected(clip, "codes"), chunks);
       ASSERT_EQ(decoded.sizes(), Expected(clip, "decoded").sizes()) << clip;
-      EXPECT_LE(LargestDifference(decoded, Expected(clip, "decoded")),
-                kWaveTolerance)
+      EXPECT_LE(LargestDifference(decoded, Expected(clip, "decoded")), kWaveTolerance)
           << clip << ", chunks from " << chunks[0];
     }
   }
@@ -115,11 +106,10 @@ TEST_P(EncodecParityTest, DecodesInChunks) {
 
 INSTANTIATE_TEST_SUITE_P(
     Codecs, EncodecParityTest,
-    testing::Values(
-        Reference{"magnet-tiny", Format::kAudiocraft, 0, true},
-        Reference{"magnet-tiny-biased", Format::kAudiocraft, 0, true},
-        Reference{"encodec-24khz-tiny", Format::kHuggingFace, 4, false},
-        Reference{"encodec-32khz-tiny", Format::kHuggingFace, 4, false}),
+    testing::Values(Reference{"magnet-tiny", Format::kAudiocraft, 0, true},
+                    Reference{"magnet-tiny-biased", Format::kAudiocraft, 0, true},
+                    Reference{"encodec-24khz-tiny", Format::kHuggingFace, 4, false},
+                    Reference{"encodec-32khz-tiny", Format::kHuggingFace, 4, false}),
     Name);
 
 }  // namespace

@@ -51,13 +51,10 @@ inline CodecConfig RandomCodecConfig(std::mt19937& random) {
 
 inline std::string Describe(const CodecConfig& c) {
   return absl::StrCat(
-      "ratios ", absl::StrJoin(c.ratios, ","), " kernels ", c.kernel_size, ",",
-      c.last_kernel_size, ",", c.residual_kernel_size, " blocks ",
-      c.num_residual_layers, " dilation ", c.dilation_base, " lstm ",
-      c.lstm_layers, c.causal ? " causal" : "",
-      c.conv_shortcut ? " shortcut" : "",
-      c.pad_mode == PadMode::kReflect ? " reflect" : " constant", " trim ",
-      c.trim_right_ratio);
+      "ratios ", absl::StrJoin(c.ratios, ","), " kernels ", c.kernel_size, ",", c.last_kernel_size,
+      ",", c.residual_kernel_size, " blocks ", c.num_residual_layers, " dilation ", c.dilation_base,
+      " lstm ", c.lstm_layers, c.causal ? " causal" : "", c.conv_shortcut ? " shortcut" : "",
+      c.pad_mode == PadMode::kReflect ? " reflect" : " constant", " trim ", c.trim_right_ratio);
 }
 
 inline EncodecModel RandomCodec(const CodecConfig& config, int64_t seed) {
@@ -70,14 +67,12 @@ inline EncodecModel RandomCodec(const CodecConfig& config, int64_t seed) {
 
 inline torch::Tensor RandomCodes(const CodecConfig& config,
                                  int64_t num_frames) {  // [1, K, T]
-  return torch::randint(config.codebook_size,
-                        {1, config.num_codebooks, num_frames}, torch::kInt64);
+  return torch::randint(config.codebook_size, {1, config.num_codebooks, num_frames}, torch::kInt64);
 }
 
 // Decodes codes [1, K, T] in chunks, the sizes taken from `chunks` in turn.
-inline torch::Tensor DecodeInChunks(
-    EncodecModel model, const torch::Tensor& codes,
-    const std::vector<int64_t>& chunks) {  // [1, 1, T hop]
+inline torch::Tensor DecodeInChunks(EncodecModel model, const torch::Tensor& codes,
+                                    const std::vector<int64_t>& chunks) {  // [1, 1, T hop]
   StreamingDecoder decoder(model);
   std::vector<torch::Tensor> pieces;
   const int64_t num_frames = codes.size(2);
@@ -85,8 +80,7 @@ inline torch::Tensor DecodeInChunks(
     const int64_t chunk = chunks[static_cast<size_t>(i) % chunks.size()];
     const int64_t length = std::min(chunk, num_frames - start);
     const bool last = start + length == num_frames;
-    pieces.push_back(
-        decoder.Push(codes[0].narrow(/*dim=*/1, start, length), last));
+    pieces.push_back(decoder.Push(codes[0].narrow(/*dim=*/1, start, length), last));
     start += length;
   }
   return torch::cat(pieces).view({1, 1, -1});

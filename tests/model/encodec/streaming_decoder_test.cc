@@ -19,8 +19,7 @@ double LargestDifference(const torch::Tensor& a, const torch::Tensor& b) {
 // If it fails: clips have clicks or shifts where their chunks meet.
 TEST(StreamingDecoderTest, AnyChunksOfAnyCodecEqualTheWhole) {
   std::mt19937 random(20240801);
-  const std::vector<std::vector<int64_t>> patterns = {
-      {1}, {2}, {3, 1}, {5, 0, 7}, {1, 100}, {100}};
+  const std::vector<std::vector<int64_t>> patterns = {{1}, {2}, {3, 1}, {5, 0, 7}, {1, 100}, {100}};
   for (int i = 0; i < 60; ++i) {
     const CodecConfig config = RandomCodecConfig(random);
     EncodecModel model = RandomCodec(config, /*seed=*/i);
@@ -29,11 +28,9 @@ TEST(StreamingDecoderTest, AnyChunksOfAnyCodecEqualTheWhole) {
       const torch::Tensor whole = model->Decode(codes);
       for (const std::vector<int64_t>& chunks : patterns) {
         const torch::Tensor streamed = DecodeInChunks(model, codes, chunks);
-        ASSERT_EQ(streamed.size(2), num_frames * config.hop_length())
-            << Describe(config);
+        ASSERT_EQ(streamed.size(2), num_frames * config.hop_length()) << Describe(config);
         ASSERT_LE(LargestDifference(streamed, whole), kTolerance)
-            << Describe(config) << ", " << num_frames << " frames, chunks of "
-            << chunks[0];
+            << Describe(config) << ", " << num_frames << " frames, chunks of " << chunks[0];
       }
     }
   }
@@ -50,14 +47,10 @@ TEST(StreamingDecoderTest, HoldsBackAtMostTheLookAhead) {
     int64_t samples = 0;
     int64_t most_frames_held = 0;
     for (int64_t frames = 1; frames <= 60; ++frames) {
-      samples +=
-          decoder.Push(codes.narrow(/*dim=*/1, frames - 1, 1), /*last=*/false)
-              .size(0);
-      most_frames_held =
-          std::max(most_frames_held, frames - samples / config.hop_length());
+      samples += decoder.Push(codes.narrow(/*dim=*/1, frames - 1, 1), /*last=*/false).size(0);
+      most_frames_held = std::max(most_frames_held, frames - samples / config.hop_length());
     }
-    EXPECT_EQ(most_frames_held, decoder.look_ahead_frames())
-        << Describe(config);
+    EXPECT_EQ(most_frames_held, decoder.look_ahead_frames()) << Describe(config);
   }
 }
 
@@ -68,8 +61,7 @@ TEST(StreamingDecoderTest, LastMayComeWithoutFrames) {
   const torch::Tensor codes = RandomCodes(config, /*num_frames=*/9);
   StreamingDecoder decoder(model);
   const torch::Tensor head = decoder.Push(codes[0], /*last=*/false);
-  const torch::Tensor rest =
-      decoder.Push(codes[0].narrow(1, 0, 0), /*last=*/true);
+  const torch::Tensor rest = decoder.Push(codes[0].narrow(1, 0, 0), /*last=*/true);
   const torch::Tensor streamed = torch::cat({head, rest}).view({1, 1, -1});
   ASSERT_EQ(streamed.size(2), 9 * config.hop_length());
   EXPECT_LE(LargestDifference(streamed, model->Decode(codes)), kTolerance);
@@ -87,8 +79,7 @@ TEST(StreamingDecoderTest, CausalCodecWithZeroPaddingHoldsNothingBack) {
 TEST(StreamingDecoderTest, NoFramesGiveNoSamples) {
   const CodecConfig config = SmallCodecConfig();
   StreamingDecoder decoder(RandomCodec(config, 1));
-  const torch::Tensor none =
-      torch::empty({config.num_codebooks, 0}, torch::kInt64);
+  const torch::Tensor none = torch::empty({config.num_codebooks, 0}, torch::kInt64);
   EXPECT_EQ(decoder.Push(none, /*last=*/false).size(0), 0);
   EXPECT_EQ(decoder.Push(none, /*last=*/true).size(0), 0);
 }

@@ -13,7 +13,8 @@ TEST(MaskRate, LinspaceFallsFromOneToZero) {
   EXPECT_NEAR(MaskRate(MaskSchedule::kLinspace, 19, 20), 0.0f, 1e-7);
   EXPECT_NEAR(MaskRate(MaskSchedule::kLinspace, 6, 10), 0.5f, 1e-6);
   for (int i = 1; i < 20; ++i) {
-    EXPECT_LT(MaskRate(MaskSchedule::kLinspace, i, 20), MaskRate(MaskSchedule::kLinspace, i - 1, 20));
+    EXPECT_LT(MaskRate(MaskSchedule::kLinspace, i, 20),
+              MaskRate(MaskSchedule::kLinspace, i - 1, 20));
   }
 }
 

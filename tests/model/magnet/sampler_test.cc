@@ -68,8 +68,8 @@ TEST(RowSampler, GuidanceExtrapolatesFromTheNullBranch) {
 }
 
 TEST(RowSampler, RefusesLogitsThatAreNotFinite) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const std::vector<float> logits = {0.0f, bad, 1.0f};
     EXPECT_FALSE(RowSampler({.greedy = true}, 3).Sample(logits, {}, {}).has_value());
   }

@@ -118,9 +118,8 @@ TEST_P(TransformerPass, ANegativePromptTakesTheNullBranch) {
 }
 
 TEST_P(TransformerPass, TheSamePromptTwiceWithAnyWeightsEqualsItOnce) {
-  const torch::Tensor bias =
-      torch::cat({torch::full({kTextLength}, std::log(0.2f)),
-                  torch::full({kTextLength}, std::log(3.0f))});
+  const torch::Tensor bias = torch::cat(
+      {torch::full({kTextLength}, std::log(0.2f)), torch::full({kTextLength}, std::log(3.0f))});
   const ConditionKv once = Kv(text_), twice = Kv(torch::cat({text_, text_}, 1), bias);
   PassInput input = Input({0, 13, 14, 39});
   input.condition = &once;

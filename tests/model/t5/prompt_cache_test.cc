@@ -9,9 +9,7 @@
 namespace magnet {
 namespace {
 
-torch::Tensor States(float value) {
-  return torch::full({2, 4}, value);
-}  // 32 bytes
+torch::Tensor States(float value) { return torch::full({2, 4}, value); }  // 32 bytes
 
 float ValueOf(const std::optional<torch::Tensor>& states) {
   return states.has_value() ? states->view({-1})[0].item<float>() : -1;
@@ -34,15 +32,12 @@ TEST(PromptCache, FindsExactlyWhatWasKept) {
 TEST(PromptCache, KeepsTheTextAfterTheCallersIsGone) {
   PromptCache cache({});
   {
-    std::string text =
-        "a text too long for the short string optimisation of any library";
+    std::string text = "a text too long for the short string optimisation of any library";
     cache.Insert(text, States(1));
     text.assign(text.size(), 'x');
   }
-  EXPECT_EQ(
-      ValueOf(cache.Find(
-          "a text too long for the short string optimisation of any library")),
-      1);
+  EXPECT_EQ(ValueOf(cache.Find("a text too long for the short string optimisation of any library")),
+            1);
 }
 
 TEST(PromptCache, DropsTheLeastRecentlyUsed) {
@@ -75,8 +70,7 @@ TEST(PromptCache, HoldsItsLimitOfBytes) {
   EXPECT_EQ(cache.size(), 2);
   EXPECT_FALSE(cache.Find("a").has_value());
   cache.Insert(std::string(50, 'x'), States(4));
-  EXPECT_EQ(cache.size(), 2)
-      << "an entry above the whole limit must not empty the cache";
+  EXPECT_EQ(cache.size(), 2) << "an entry above the whole limit must not empty the cache";
   EXPECT_EQ(ValueOf(cache.Find("c")), 3);
 }
 

@@ -42,33 +42,27 @@ double LargestDifference(const torch::Tensor& a, const torch::Tensor& b) {
 
 // The edges of the logarithmic buckets are 8 * 2^(n/2), as floats round them.
 TEST(RelativePositionBuckets, HaveTheEdgesOfT5) {
-  constexpr int kFirstDistance[] = {0, 1,  2,  3,  4,  5,  6,  7,
-                                    8, 12, 16, 23, 32, 46, 64, 91};
+  constexpr int kFirstDistance[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
   constexpr int kNumPositions = 400;
-  const auto buckets =
-      ToVector(RelativePositionBuckets(kNumPositions, /*num_buckets=*/32,
-                                       /*max_distance=*/128));
+  const auto buckets = ToVector(RelativePositionBuckets(kNumPositions, /*num_buckets=*/32,
+                                                        /*max_distance=*/128));
   ASSERT_EQ(buckets.size(), 2 * kNumPositions - 1);
   int bucket = 0;
   for (int distance = 0; distance < kNumPositions; ++distance) {
     if (bucket < 15 && distance == kFirstDistance[bucket + 1]) ++bucket;
-    EXPECT_EQ(buckets[kNumPositions - 1 - distance], bucket)
-        << "key " << distance << " before";
+    EXPECT_EQ(buckets[kNumPositions - 1 - distance], bucket) << "key " << distance << " before";
     if (distance == 0) continue;
-    EXPECT_EQ(buckets[kNumPositions - 1 + distance], bucket + 16)
-        << "key " << distance << " after";
+    EXPECT_EQ(buckets[kNumPositions - 1 + distance], bucket + 16) << "key " << distance << " after";
   }
 }
 
 TEST(RelativePositionBuckets, OneTokenSeesItselfInTheFirst) {
-  EXPECT_THAT(ToVector(RelativePositionBuckets(1, 32, 128)),
-              testing::ElementsAre(0));
+  EXPECT_THAT(ToVector(RelativePositionBuckets(1, 32, 128)), testing::ElementsAre(0));
 }
 
 TEST(RelativeAttentionBias, LooksUpKeyMinusQuery) {
   auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/false));
-  auto& attention =
-      *encoder->encoder->block[0]->as<T5Block>()->self_attention->attention;
+  auto& attention = *encoder->encoder->block[0]->as<T5Block>()->self_attention->attention;
   const auto bias = attention.RelativeAttentionBias(/*num_tokens=*/5);
   const auto& by_bucket = attention.relative_attention_bias->weight;  // [32, 3]
   ASSERT_THAT(bias.sizes(), ElementsAreArray({1, 3, 5, 5}));
@@ -76,8 +70,7 @@ TEST(RelativeAttentionBias, LooksUpKeyMinusQuery) {
     for (int query = 0; query < 5; ++query) {
       for (int key = 0; key < 5; ++key) {
         const int bucket = key > query ? 16 + key - query : query - key;
-        EXPECT_EQ(bias[0][head][query][key].item<float>(),
-                  by_bucket[bucket][head].item<float>())
+        EXPECT_EQ(bias[0][head][query][key].item<float>(), by_bucket[bucket][head].item<float>())
             << "query " << query << ", key " << key;
       }
     }
@@ -113,24 +106,21 @@ TEST(T5FeedForward, ComputesBothKinds) {
   gated->wi_0->weight.copy_(torch::tensor({{1.0F}, {-1.0F}}));
   gated->wi_1->weight.copy_(torch::tensor({{2.0F}, {3.0F}}));
   gated->wo->weight.copy_(torch::tensor({{10.0F, 100.0F}}));
-  EXPECT_NEAR(gated(torch::ones({1, 1, 1})).item<double>(),
-              0.841192 * 2 * 10 - 0.158808 * 3 * 100, 1e-4);
+  EXPECT_NEAR(gated(torch::ones({1, 1, 1})).item<double>(), 0.841192 * 2 * 10 - 0.158808 * 3 * 100,
+              1e-4);
 }
 
 std::set<std::string> ParameterNames(const T5Encoder& encoder) {
   std::set<std::string> names;
-  for (const auto& parameter : encoder->named_parameters())
-    names.insert(parameter.key());
+  for (const auto& parameter : encoder->named_parameters()) names.insert(parameter.key());
   return names;
 }
 
-std::set<std::string> HuggingFaceNames(
-    const std::vector<std::string>& feed_forward) {
+std::set<std::string> HuggingFaceNames(const std::vector<std::string>& feed_forward) {
   std::set<std::string> names = {
       "shared.weight", "encoder.final_layer_norm.weight",
       "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"};
-  for (const std::string block :
-       {"encoder.block.0.layer.", "encoder.block.1.layer."}) {
+  for (const std::string block : {"encoder.block.0.layer.", "encoder.block.1.layer."}) {
     for (const std::string name : {"q", "k", "v", "o"}) {
       names.insert(block + "0.SelfAttention." + name + ".weight");
     }
@@ -154,17 +144,13 @@ TEST(T5Encoder, PaddingDoesNotChangeWhatItIsMaskedFrom) {
   auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/true));
   const auto alone = torch::tensor({{5, 9, 1}}, torch::kInt64);
   const auto longer = torch::tensor({{7, 8, 30, 2, 1}}, torch::kInt64);
-  const auto batch =
-      torch::cat({torch::constant_pad_nd(alone, {0, 2}), longer});
-  const auto mask =
-      torch::tensor({{1, 1, 1, 0, 0}, {1, 1, 1, 1, 1}}, torch::kInt64);
+  const auto batch = torch::cat({torch::constant_pad_nd(alone, {0, 2}), longer});
+  const auto mask = torch::tensor({{1, 1, 1, 0, 0}, {1, 1, 1, 1, 1}}, torch::kInt64);
   const auto states = encoder(batch, mask);
-  EXPECT_LT(LargestDifference(states[0].slice(0, 0, 3), encoder(alone)[0]),
-            1e-5);
+  EXPECT_LT(LargestDifference(states[0].slice(0, 0, 3), encoder(alone)[0]), 1e-5);
   EXPECT_LT(LargestDifference(states[1], encoder(longer)[0]), 1e-5);
   const auto unmasked = encoder(batch);
-  EXPECT_GT(LargestDifference(unmasked[0].slice(0, 0, 3), encoder(alone)[0]),
-            1e-3)
+  EXPECT_GT(LargestDifference(unmasked[0].slice(0, 0, 3), encoder(alone)[0]), 1e-3)
       << "padding has no effect even without a mask: the check above proves "
          "nothing";
 }
@@ -172,8 +158,7 @@ TEST(T5Encoder, PaddingDoesNotChangeWhatItIsMaskedFrom) {
 TEST(T5Encoder, ARowWithoutAnySeenTokenIsFinite) {
   const torch::NoGradGuard no_grad;
   auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/false));
-  const auto states =
-      encoder(torch::zeros({1, 3}, torch::kInt64), torch::zeros({1, 3}));
+  const auto states = encoder(torch::zeros({1, 3}, torch::kInt64), torch::zeros({1, 3}));
   EXPECT_TRUE(states.isfinite().all().item<bool>());
 }
 
@@ -181,14 +166,10 @@ TEST(T5Encoder, EveryWeightGetsAGradient) {
   for (const bool gated_gelu : {false, true}) {
     auto encoder = DrawnEncoder(TinyConfig(gated_gelu));
     const auto mask = torch::tensor({{1, 1, 1, 0}}, torch::kInt64);
-    encoder(torch::tensor({{5, 9, 1, 0}}, torch::kInt64), mask)
-        .square()
-        .sum()
-        .backward();
+    encoder(torch::tensor({{5, 9, 1, 0}}, torch::kInt64), mask).square().sum().backward();
     for (const auto& parameter : encoder->named_parameters()) {
       ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
-      EXPECT_GT(parameter.value().grad().abs().max().item<double>(), 0)
-          << parameter.key();
+      EXPECT_GT(parameter.value().grad().abs().max().item<double>(), 0) << parameter.key();
     }
   }
 }
@@ -212,8 +193,7 @@ TEST(T5Encoder, GradientsAreThoseOfTheFunction) {
     const double below = loss().item<double>();
     weight.add_(step);
     // The norms round to float32, so the quotient is good to about 1e-7 / 1e-4.
-    EXPECT_NEAR(above - below, expected, 2e-2 * std::abs(expected) + 2e-5)
-        << parameter.key();
+    EXPECT_NEAR(above - below, expected, 2e-2 * std::abs(expected) + 2e-5) << parameter.key();
   }
 }
 
@@ -225,9 +205,7 @@ TEST(T5Encoder, BFloat16StaysNearFloat32) {
   encoder->to(torch::kBFloat16);
   const auto rounded = encoder(ids);
   EXPECT_EQ(rounded.scalar_type(), torch::kBFloat16);
-  EXPECT_LT(((rounded.to(torch::kFloat32) - exact).norm() / exact.norm())
-                .item<double>(),
-            0.05);
+  EXPECT_LT(((rounded.to(torch::kFloat32) - exact).norm() / exact.norm()).item<double>(), 0.05);
 }
 
 }  // namespace

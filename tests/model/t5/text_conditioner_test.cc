@@ -15,17 +15,11 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr TextEncoderConfig kConfig = {.vocab_size = 256,
-                                       .d_model = 16,
-                                       .d_kv = 4,
-                                       .d_ff = 24,
-                                       .num_layers = 2,
-                                       .num_heads = 2};
+constexpr TextEncoderConfig kConfig = {
+    .vocab_size = 256, .d_model = 16, .d_kv = 4, .d_ff = 24, .num_layers = 2, .num_heads = 2};
 
 T5Tokenizer LoadTokenizer() {
-  return T5Tokenizer::FromSerialized(
-             ReadTestdata("magnet-tiny/t5/spiece.model"))
-      .value();
+  return T5Tokenizer::FromSerialized(ReadTestdata("magnet-tiny/t5/spiece.model")).value();
 }
 
 T5Encoder DrawnEncoder() {
@@ -36,8 +30,7 @@ T5Encoder DrawnEncoder() {
 }
 
 TextConditioner MakeConditioner(const TextConditionerOptions& options = {}) {
-  return TextConditioner::Create(LoadTokenizer(), DrawnEncoder(), options)
-      .value();
+  return TextConditioner::Create(LoadTokenizer(), DrawnEncoder(), options).value();
 }
 
 TEST(TextConditioner, ARepeatedPromptRunsNoPass) {
@@ -67,11 +60,9 @@ TEST(TextConditioner, StatesHaveARowPerTokenAndNoGradient) {
   auto conditioner = MakeConditioner();
   const auto states = conditioner.Encode("a slow piano");
   const auto ids = conditioner.tokenizer().Encode("a slow piano");
-  EXPECT_THAT(states->sizes(),
-              testing::ElementsAre(ids->size(), kConfig.d_model));
+  EXPECT_THAT(states->sizes(), testing::ElementsAre(ids->size(), kConfig.d_model));
   EXPECT_FALSE(states->requires_grad());
-  EXPECT_THAT(conditioner.Encode("")->sizes(),
-              testing::ElementsAre(1, kConfig.d_model));
+  EXPECT_THAT(conditioner.Encode("")->sizes(), testing::ElementsAre(1, kConfig.d_model));
 }
 
 TEST(TextConditioner, ATextOfTooManyTokensIsRefusedBeforeThePass) {
@@ -85,32 +76,26 @@ TEST(TextConditioner, ATextOfTooManyTokensIsRefusedBeforeThePass) {
 
 TEST(TextConditioner, AHundredKilobytesAreRefusedByDefault) {
   auto conditioner = MakeConditioner();
-  EXPECT_EQ(conditioner.Encode(std::string(100'000, 'q')).status().code(),
-            absl::StatusCode::kOk)
+  EXPECT_EQ(conditioner.Encode(std::string(100'000, 'q')).status().code(), absl::StatusCode::kOk)
       << "one unknown run is one token";
   std::string text;
   while (text.size() < 100'000) text += "piano ";
-  EXPECT_EQ(conditioner.Encode(text).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(conditioner.Encode(text).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(TextConditioner, AVocabularyWithoutEmbeddingsIsRefused) {
   TextEncoderConfig config = kConfig;
   config.vocab_size = 251;
-  const auto status =
-      TextConditioner::Create(LoadTokenizer(), T5Encoder(config), {}).status();
+  const auto status = TextConditioner::Create(LoadTokenizer(), T5Encoder(config), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(status.message(),
-              HasSubstr("vocab_size: expected at least the 252"));
+  EXPECT_THAT(status.message(), HasSubstr("vocab_size: expected at least the 252"));
 }
 
 TEST(TextConditioner, AnExceptionOfTheEncoderBecomesAStatusAndIsNotKept) {
   auto encoder = DrawnEncoder();
   encoder->shared->weight.set_data(torch::zeros({256, 17}));  // d_model is 16
-  auto conditioner =
-      TextConditioner::Create(LoadTokenizer(), encoder, {}).value();
-  EXPECT_EQ(conditioner.Encode("piano").status().code(),
-            absl::StatusCode::kInternal);
+  auto conditioner = TextConditioner::Create(LoadTokenizer(), encoder, {}).value();
+  EXPECT_EQ(conditioner.Encode("piano").status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(conditioner.cache().size(), 0);
 }
 

@@ -20,10 +20,8 @@ using Ids = std::vector<int64_t>;
 class FixtureTokenizer : public testing::TestWithParam<std::string> {};
 
 TEST_P(FixtureTokenizer, GivesTheReferencesIdsForEveryPrompt) {
-  const auto expected =
-      nlohmann::json::parse(ReadTestdata(GetParam() + "/expected.json"));
-  const auto tokenizer = T5Tokenizer::FromSerialized(
-      ReadTestdata(GetParam() + "/t5/spiece.model"));
+  const auto expected = nlohmann::json::parse(ReadTestdata(GetParam() + "/expected.json"));
+  const auto tokenizer = T5Tokenizer::FromSerialized(ReadTestdata(GetParam() + "/t5/spiece.model"));
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   const auto prompts = expected.at("prompts").get<std::vector<std::string>>();
   const auto token_ids = expected.at("token_ids").get<std::vector<Ids>>();
@@ -32,16 +30,14 @@ TEST_P(FixtureTokenizer, GivesTheReferencesIdsForEveryPrompt) {
   for (size_t i = 0; i < prompts.size(); ++i) {
     const auto ids = tokenizer->Encode(prompts[i]);
     ASSERT_TRUE(ids.ok()) << ids.status();
-    EXPECT_THAT(*ids, ElementsAreArray(token_ids[i]))
-        << "prompt " << i << ": " << prompts[i];
+    EXPECT_THAT(*ids, ElementsAreArray(token_ids[i])) << "prompt " << i << ": " << prompts[i];
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTokenizer,
                          testing::Values("magnet-tiny", "magnet-tiny-biased"),
                          [](const auto& info) {
-                           return info.param == "magnet-tiny" ? "Tiny"
-                                                              : "TinyBiased";
+                           return info.param == "magnet-tiny" ? "Tiny" : "TinyBiased";
                          });
 
 struct EdgeCase {
@@ -68,8 +64,7 @@ TEST(TokenizerEdgeCases, EqualTheReference) {
       {"piano <extra_id_5> \t strings", {70, 246, 3, 93, 9, 15, 1}},
       {"piano\u3000<extra_id_99>\u00a0strings", {70, 152, 3, 93, 9, 15, 1}},
       {"piano<extra_id_3> \xc2\x85\x1c\v", {70, 248, 1}},
-      {"a<extra_id_100>b",
-       {5, 2, 14, 68, 18, 35, 20, 2, 4, 7, 2, 122, 121, 121, 2, 50, 1}},
+      {"a<extra_id_100>b", {5, 2, 14, 68, 18, 35, 20, 2, 4, 7, 2, 122, 121, 121, 2, 50, 1}},
       {"<extra_id_05>", {3, 2, 14, 68, 18, 35, 20, 2, 4, 7, 2, 121, 123, 2, 1}},
       {"<extra_id_7", {3, 2, 14, 68, 18, 35, 20, 2, 4, 7, 2, 124, 1}},
       {"<extra_id_<pad>", {3, 2, 14, 68, 18, 35, 20, 2, 4, 7, 2, 0, 1}},
@@ -85,14 +80,12 @@ TEST(TokenizerEdgeCases, EqualTheReference) {
       {"a\ufffdb", {5, 38, 1}},
       {"\u2581piano", {70, 1}},
   };
-  const auto tokenizer =
-      T5Tokenizer::FromSerialized(ReadTestdata("magnet-tiny/t5/spiece.model"));
+  const auto tokenizer = T5Tokenizer::FromSerialized(ReadTestdata("magnet-tiny/t5/spiece.model"));
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   for (const auto& [text, expected] : cases) {
     const auto ids = tokenizer->Encode(text);
     ASSERT_TRUE(ids.ok()) << ids.status();
-    EXPECT_THAT(*ids, ElementsAreArray(expected))
-        << testing::PrintToString(text);
+    EXPECT_THAT(*ids, ElementsAreArray(expected)) << testing::PrintToString(text);
   }
 }
 

@@ -23,9 +23,7 @@ using testing::ElementsAre;
 using testing::ElementsAreArray;
 using testing::HasSubstr;
 
-std::string SpieceModel() {
-  return ReadTestdata("magnet-tiny/t5/spiece.model");
-}
+std::string SpieceModel() { return ReadTestdata("magnet-tiny/t5/spiece.model"); }
 
 class TokenizerTest : public testing::Test {
  protected:
@@ -38,15 +36,13 @@ class TokenizerTest : public testing::Test {
       ADD_FAILURE() << ids.status();
       return {};
     }
-    EXPECT_TRUE(std::all_of(ids->begin(), ids->end(), [&](int64_t id) {
-      return id >= 0 && id < tokenizer_->vocab_size();
-    }));
+    EXPECT_TRUE(std::all_of(ids->begin(), ids->end(),
+                            [&](int64_t id) { return id >= 0 && id < tokenizer_->vocab_size(); }));
     EXPECT_EQ(ids->back(), 1);
     return *ids;
   }
 
-  const absl::StatusOr<T5Tokenizer> tokenizer_ =
-      T5Tokenizer::FromSerialized(SpieceModel());
+  const absl::StatusOr<T5Tokenizer> tokenizer_ = T5Tokenizer::FromSerialized(SpieceModel());
 };
 
 TEST_F(TokenizerTest, VocabularyIsThePiecesAndAHundredSentinels) {
@@ -55,8 +51,7 @@ TEST_F(TokenizerTest, VocabularyIsThePiecesAndAHundredSentinels) {
 
 TEST_F(TokenizerTest, PiecesNameEveryKindOfId) {
   EXPECT_THAT(tokenizer_->Pieces({0, 1, 2, 3, 42, 152, 251}),
-              ElementsAre("<pad>", "</s>", "<unk>", "▁", "the", "<extra_id_99>",
-                          "<extra_id_0>"));
+              ElementsAre("<pad>", "</s>", "<unk>", "▁", "the", "<extra_id_99>", "<extra_id_0>"));
 }
 
 TEST_F(TokenizerTest, PiecesOfIdsOutOfRangeAreUnknown) {
@@ -83,8 +78,7 @@ TEST_F(TokenizerTest, BytesThatAreNotUtf8BecomeUnknown) {
       "\xc0\x80"s,
       "\x80\x80\x80\x80"s};
   for (const auto& text : cases) {
-    EXPECT_THAT(EncodeChecked(text), testing::Contains(2))
-        << testing::PrintToString(text);
+    EXPECT_THAT(EncodeChecked(text), testing::Contains(2)) << testing::PrintToString(text);
   }
 }
 
@@ -108,12 +102,10 @@ TEST_F(TokenizerTest, AHundredKilobytesAreEncodedWhole) {
   while (text.size() < 100'000) text += "piano ";
   const auto ids = EncodeChecked(text);
   EXPECT_EQ(ids.size(), text.size() / 6 + 1);
-  EXPECT_TRUE(std::all_of(ids.begin(), ids.end() - 1,
-                          [](int64_t id) { return id == 70; }));
+  EXPECT_TRUE(std::all_of(ids.begin(), ids.end() - 1, [](int64_t id) { return id == 70; }));
 }
 
-TEST_F(TokenizerTest,
-       AHundredKilobytesOfOneCharacterOrOfSpecialTokensAreEncoded) {
+TEST_F(TokenizerTest, AHundredKilobytesOfOneCharacterOrOfSpecialTokensAreEncoded) {
   EncodeChecked(std::string(100'000, 'a'));
   EncodeChecked(std::string(100'000, '\xff'));
   EXPECT_EQ(EncodeChecked(std::string(100'000, ' ')).size(), 1);
@@ -128,8 +120,7 @@ TEST_F(TokenizerTest, ManyThreadsEncodeAtOnce) {
   std::vector<std::thread> threads;
   for (auto& result : ids) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i)
-        result = *tokenizer_->Encode("a slow piano ballad");
+      for (int i = 0; i < 200; ++i) result = *tokenizer_->Encode("a slow piano ballad");
     });
   }
   for (auto& thread : threads) thread.join();
@@ -138,9 +129,8 @@ TEST_F(TokenizerTest, ManyThreadsEncodeAtOnce) {
 }
 
 TEST(TokenizerErrors, BytesThatAreNoModel) {
-  for (const std::string& bytes :
-       {""s, "not a model"s, std::string(1000, '\0'), std::string(1000, '\xff'),
-        SpieceModel().substr(0, 1000)}) {
+  for (const std::string& bytes : {""s, "not a model"s, std::string(1000, '\0'),
+                                   std::string(1000, '\xff'), SpieceModel().substr(0, 1000)}) {
     const auto tokenizer = T5Tokenizer::FromSerialized(bytes);
     EXPECT_EQ(tokenizer.status().code(), absl::StatusCode::kInvalidArgument)
         << bytes.size() << " bytes";
@@ -195,16 +185,14 @@ TEST(TokenizerErrors, ADamagedModelNeverCrashes) {
     const auto tokenizer = T5Tokenizer::FromSerialized(bytes);
     if (!tokenizer.ok()) continue;
     ++opened;
-    const auto ids =
-        tokenizer->Encode("Solo Violin! caf\u00e9 \xff <extra_id_3>");
+    const auto ids = tokenizer->Encode("Solo Violin! caf\u00e9 \xff <extra_id_3>");
     if (!ids.ok()) continue;
     for (const int64_t id : *ids) {
       EXPECT_GE(id, 0);
       EXPECT_LT(id, tokenizer->vocab_size());
     }
   }
-  EXPECT_GT(opened, 0)
-      << "every damage was refused: the encoding of damaged models is untested";
+  EXPECT_GT(opened, 0) << "every damage was refused: the encoding of damaged models is untested";
 }
 
 }  // namespace
