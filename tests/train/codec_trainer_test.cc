@@ -1,0 +1,193 @@
+#include "train/codec_trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "model/audio/audio_file.h"
+#include "tests/train/lm_run.h"
+
+namespace magnet {
+namespace {
+
+// Tones of eight pitches, as a data set of WAV files.
+void WriteTones(const std::string& folder) {
+  std::filesystem::create_directories(folder + "/data");
+  std::ofstream rows(folder + "/rows.json");
+  for (int i = 0; i < 8; ++i) {
+    MusicBenchRow row;
+    row.dataset = "MusicBench";
+    row.location = "data/" + std::to_string(i) + ".wav";
+    row.main_caption = "a tone";
+    rows << FormatMusicBenchRow(row) << "\n";
+    const torch::Tensor wave = 0.5 * (torch::arange(2000) * (0.05 + 0.03 * i)).sin();
+    const std::vector<float> samples(wave.data_ptr<float>(), wave.data_ptr<float>() + 2000);
+    ASSERT_TRUE(WriteAudioFile(folder + "/" + row.location, samples, 1000).ok());
+  }
+}
+
+CodecTrainingConfig TinyConfig(const std::string& folder) {
+  CodecTrainingConfig config;
+  config.rows = folder + "/rows.json";
+  config.audio = folder;
+  config.run = {.seed = 2, .total_steps = 120, .batch_size = 4};
+  config.run.validation_items = 8;
+  config.optimizer.warmup_steps = 5;
+  config.optimizer.weight_decay = 0;
+  config.crop_seconds = 0.4;
+  config.mel_windows = {64, 128};
+  config.mel_bands = 8;
+  config.kmeans_frames = 400;
+  config.codec = TinyCodec();
+  config.codec.num_filters = 8;
+  config.phases = {{.steps = 60, .learning_rate = 5e-3, .mel_weight = 0.1},
+                   {.steps = 60, .learning_rate = 3e-3, .mel_weight = 0.1, .quantized = true}};
+  return config;
+}
+
+class CodecTrainerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = TestFolder("tones");
+    WriteTones(folder_);
+    config_ = TinyConfig(folder_);
+    auto pool = AudioPool::Load({.rows = config_.rows, .audio = config_.audio}, 1000, 3600, 1);
+    ASSERT_TRUE(pool.ok()) << pool.status();
+    pool_ = std::make_unique<AudioPool>(*std::move(pool));
+  }
+
+  std::unique_ptr<CodecTrainer> Trainer() {
+    EncodecModel codec(config_.codec);
+    DrawCodecWeights(codec, /*seed=*/1);
+    return std::make_unique<CodecTrainer>(config_, codec, *pool_, pool_.get(), TrainingDevice(),
+                                          *processes_);
+  }
+
+  void Run(CodecTrainer& trainer, int64_t begin, int64_t end) {
+    for (int64_t step = begin; step < end; ++step) {
+      const auto report = trainer.Step(step);
+      ASSERT_TRUE(report.ok()) << report.status();
+    }
+  }
+
+  std::string folder_;
+  CodecTrainingConfig config_;
+  std::unique_ptr<AudioPool> pool_;
+  std::unique_ptr<ProcessGroup> processes_ = ProcessGroup::Alone();
+};
+
+// Breaks where a codec learns nothing, or loses with its codebooks what it had.
+TEST_F(CodecTrainerTest, LearnsThenQuantizes) {
+  EXPECT_EQ(pool_->num_clips(), 8);
+  const auto trainer = Trainer();
+  const double before = trainer->Validate()->at("validation_mel_loss");
+  Run(*trainer, 0, 60);
+  const Metrics continuous = *trainer->Validate();
+  EXPECT_LT(continuous.at("validation_mel_loss"), 0.7 * before);
+  EXPECT_EQ(continuous.count("validation_loss"), 0u) << "an autoencoder is no codec";
+  Run(*trainer, 60, 120);
+  const Metrics quantized = *trainer->Validate();
+  EXPECT_LT(quantized.at("validation_loss"), 0.7 * before);
+  EXPECT_GT(quantized.at("validation_si_sdr_db"), 0);
+  for (int k = 0; k < 3; ++k) {
+    EXPECT_GT(quantized.at("codebook_use_" + std::to_string(k)), 0.5) << "codebook " << k;
+  }
+}
+
+// Breaks where a resumed codec training is another one.
+TEST_F(CodecTrainerTest, StateIsAllThatStepsDependOn) {
+  config_.phases[0].steps = 4;
+  config_.phases[0].adversarial_weight = 0.1;
+  config_.phases[1].adversarial_weight = 0.1;
+  config_.crop_seconds = 1.2;  // the discriminator's longest window
+  const auto unbroken = Trainer();
+  Run(*unbroken, 0, 6);
+  TensorMap state;
+  for (const auto& [name, tensor] : unbroken->State()) state[name] = tensor.clone();
+  const auto resumed = Trainer();
+  ASSERT_TRUE(resumed->Restore(state).ok());
+  for (int64_t step = 6; step < 9; ++step) {
+    const auto expected = unbroken->Step(step), found = resumed->Step(step);
+    ASSERT_TRUE(expected.ok() && found.ok()) << expected.status() << found.status();
+    EXPECT_EQ(expected->loss, found->loss) << "step " << step;
+    EXPECT_EQ(expected->metrics, found->metrics) << "step " << step;
+  }
+}
+
+// Breaks where a signal vanishes on its way through the first weights: then the
+// waveform is never learnt.
+TEST(CodecWeightsTest, ASignalKeepsItsLevel) {
+  CodecConfig config = TinyCodec();
+  config.num_filters = 24;
+  config.ratios = {8, 5, 4, 4};
+  config.sample_rate_hz = 32000;
+  config.dimension = 64;
+  EncodecModel codec(config);
+  DrawCodecWeights(codec, /*seed=*/1);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor wave = torch::randn({1, 1, 32000});
+  const torch::Tensor latent = codec->EncodeLatent(wave);
+  EXPECT_GT(latent.std().item<double>(), 0.2);
+  EXPECT_LT(latent.std().item<double>(), 5);
+  const double decoded = codec->DecodeLatent(latent).std().item<double>();
+  EXPECT_GT(decoded, 0.1);
+  EXPECT_LT(decoded, 10);
+}
+
+// Breaks where a codebook's entries stay unused.
+TEST(CodebookTrainerTest, DeadCentroidsMoveToTheData) {
+  CodecConfig config = TinyCodec();
+  config.num_codebooks = 1;
+  ResidualVectorQuantizer quantizer(config);
+  quantizer->centroids(0).fill_(100);  // far from everything
+  quantizer->centroids(0)[0].fill_(0);
+  const auto processes = ProcessGroup::Alone();
+  CodebookTrainer trainer(quantizer, {.decay = 0.5, .dead_share = 0.05}, *processes);
+  torch::manual_seed(1);
+  const torch::Tensor vectors = torch::randn({200, 4});
+  for (int step = 0; step < 12; ++step) {
+    DrawStream draws(1, DrawPurpose::kCentroid, step, 1);
+    ASSERT_TRUE(trainer.Update(trainer.Quantize(vectors), draws).ok());
+  }
+  const auto codes = trainer.Quantize(vectors).codes[0];
+  EXPECT_GE(std::get<0>(torch::_unique2(codes)).numel(), 12) << "of 16 entries";
+}
+
+// Breaks where the first centroids are worse than what k-means must find: 16
+// clusters that are far apart.
+TEST(CodebookTrainerTest, KMeansFindsTheClusters) {
+  const CodecConfig config = TinyCodec();
+  ResidualVectorQuantizer quantizer(config);
+  const auto processes = ProcessGroup::Alone();
+  CodebookTrainer trainer(quantizer, {}, *processes);
+  torch::manual_seed(1);
+  const torch::Tensor centers = 10 * torch::randn({16, 4});
+  const torch::Tensor vectors = centers.repeat({64, 1}) + 0.01 * torch::randn({1024, 4});
+  DrawStream draws(1, DrawPurpose::kCentroid, 0, 0);
+  trainer.Initialize(vectors, /*iterations=*/20, draws);
+  const double left = (trainer.Quantize(vectors).quantized - vectors).pow(2).mean().item<double>();
+  EXPECT_LT(left, 0.01 * vectors.var().item<double>());
+}
+
+// Breaks where the loss is not what the model card's figures mean: halving the
+// amplitude moves every band by log10(2).
+TEST(MelLossTest, MeasuresDecades) {
+  const MelLoss loss(16000, {256, 512}, 16, torch::kCPU);
+  torch::manual_seed(1);
+  const torch::Tensor wave = torch::randn({2, 4000});
+  EXPECT_NEAR(loss(0.5 * wave, wave).item<double>(), std::log10(2.0), 1e-4);
+  EXPECT_EQ(loss(wave, wave).item<double>(), 0);
+}
+
+// Breaks where SI-SDR depends on the level: noise of a tenth is 20 dB.
+TEST(MelLossTest, SiSdrIgnoresTheLevel) {
+  torch::manual_seed(1);
+  const torch::Tensor wave = torch::randn({1, 200'000});
+  const torch::Tensor noisy = wave + 0.1 * torch::randn({1, 200'000});
+  EXPECT_NEAR(SiSdr(3 * noisy, wave).item<double>(), 20, 0.1);
+}
+
+}  // namespace
+}  // namespace magnet

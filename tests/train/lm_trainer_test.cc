@@ -1,0 +1,292 @@
+#include "train/lm_trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "model/bundle.h"
+#include "model/generator.h"
+#include "tests/train/lm_run.h"
+#include "train/training_loop.h"
+
+namespace magnet {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Breaks where a stage's loss, mask, head or gradient is not its own: then it
+// cannot learn two clips by heart.
+class OverfitTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(OverfitTest, OneBatchIsLearntByHeart) {
+  const int stage = GetParam();
+  const std::string folder = TestFolder("overfit" + std::to_string(stage));
+  WriteTinyData(folder, /*num_clips=*/2);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.run.total_steps = 1000;
+  config.optimizer.ema_decay = 0;
+  config.condition_dropout = 0;
+  config.stage_weights = {stage == 0, stage == 1, stage == 2};
+  config.lm.dim = 48;
+  LmRun run(config);
+  const std::string metric = "validation_loss_stage" + std::to_string(stage);
+  double loss = std::numeric_limits<double>::infinity();
+  for (int64_t step = 0; step < config.run.total_steps && !(loss < 0.1); ++step) {
+    const auto report = run.trainer->Step(step);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->metrics.count("loss_stage" + std::to_string(stage)), 1u);
+    if (step % 50 == 49) {
+      const auto metrics = run.trainer->Validate();
+      ASSERT_TRUE(metrics.ok()) << metrics.status();
+      loss = metrics->at(metric);
+    }
+  }
+  EXPECT_LT(loss, 0.1) << "stage " << stage;
+}
+
+INSTANTIATE_TEST_SUITE_P(Stages, OverfitTest, ::testing::Values(0, 1, 2));
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Every loss and norm of a run's metrics.jsonl, as written.
+std::vector<std::string> Curve(const std::string& output) {
+  std::vector<std::string> curve;
+  std::istringstream lines(ReadFile(output + "/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json metrics = nlohmann::json::parse(line);
+    metrics.erase("items_per_second");
+    curve.push_back(metrics.dump());
+  }
+  return curve;
+}
+
+// A trainer that is killed before a step.
+class KilledTrainer : public TrainingTask {
+ public:
+  KilledTrainer(TrainingTask& task, int64_t step) : task_(task), step_(step) {}
+
+  absl::StatusOr<StepReport> Step(int64_t step) override {
+    if (step == step_) std::raise(SIGKILL);
+    return task_.Step(step);
+  }
+  absl::StatusOr<Metrics> Validate() override { return task_.Validate(); }
+  TensorMap State() const override { return task_.State(); }
+  absl::Status Restore(const TensorMap& state) override { return task_.Restore(state); }
+  std::string Fingerprint() const override { return task_.Fingerprint(); }
+
+ private:
+  TrainingTask& task_;
+  int64_t step_;
+};
+
+void TrainUntilKilled(const LmTrainingConfig& config, const std::string& output) {
+  LmRun run(config);
+  KilledTrainer killed(*run.trainer, /*step=*/8);
+  const auto alone = ProcessGroup::Alone();
+  (void)RunTraining(killed, {config.run, output}, *alone, std::cerr);
+}
+
+LoopEnd Train(const LmTrainingConfig& config, const std::string& output, int64_t stop_after = 0) {
+  LmRun run(config);
+  const auto alone = ProcessGroup::Alone();
+  std::ostringstream log;
+  const auto end = RunTraining(*run.trainer, {config.run, output, stop_after}, *alone, log);
+  EXPECT_TRUE(end.ok()) << end.status();
+  return end.value_or(LoopEnd::kStopped);
+}
+
+// Breaks where a killed run does not go on exactly as if nothing had happened.
+TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const std::string folder = TestFolder("resume");
+  if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, /*num_clips=*/5);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.run.accumulation = 2;
+  EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
+  EXPECT_EQ(Curve(folder + "/broken").size(), 8u) << "8 steps before it was killed";
+  EXPECT_EQ(Train(config, folder + "/broken"), LoopEnd::kFinished);
+  EXPECT_EQ(Train(config, folder + "/unbroken"), LoopEnd::kFinished);
+  EXPECT_EQ(Curve(folder + "/unbroken").size(), 12u);
+  EXPECT_EQ(Curve(folder + "/broken"), Curve(folder + "/unbroken"));
+  EXPECT_EQ(ReadFile(folder + "/broken/checkpoints/step-000000012.safetensors"),
+            ReadFile(folder + "/unbroken/checkpoints/step-000000012.safetensors"));
+}
+
+// Breaks where Ctrl-C loses steps.
+TEST(LmTrainerTest, AStoppedRunGoesOn) {
+  const std::string folder = TestFolder("stop");
+  WriteTinyData(folder, 4);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.run.total_steps = 6;
+  EXPECT_EQ(Train(config, folder + "/run", /*stop_after=*/4), LoopEnd::kStopped);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/run/checkpoints/step-000000004.safetensors"));
+  EXPECT_EQ(Train(config, folder + "/run"), LoopEnd::kFinished);
+}
+
+int FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+// The gradients of step 3, computed with the process that RANK names.
+std::vector<torch::Tensor> GradientsTogether(const LmTrainingConfig& config) {
+  auto processes = ProcessGroup::FromEnvironment();
+  EXPECT_TRUE(processes.ok()) << processes.status();
+  if (!processes.ok()) return {};
+  LmRun run(config, processes->get());
+  auto gradients = run.trainer->GradientsOf(3);
+  EXPECT_TRUE(gradients.ok()) << gradients.status();
+  // Nobody leaves while the other is still reading.
+  EXPECT_TRUE((*processes)->Sum({torch::zeros({1})}).ok());
+  return gradients.value_or(std::vector<torch::Tensor>());
+}
+
+// Breaks where training on several machines is another training.
+TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const std::string folder = TestFolder("parallel");
+  if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, 9);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.run.accumulation = 2;
+  if (!::testing::internal::InDeathTestChild()) {
+    setenv("WORLD_SIZE", "2", 1);
+    setenv("MASTER_ADDR", "127.0.0.1", 1);
+    setenv("MASTER_PORT", std::to_string(FreePort()).c_str(), 1);
+    setenv("RANK", "0", 1);
+  }
+  std::vector<torch::Tensor> together;
+  std::thread leader;
+  if (!::testing::internal::InDeathTestChild()) {
+    leader = std::thread([&] { together = GradientsTogether(config); });
+  }
+  EXPECT_EXIT(
+      {
+        setenv("RANK", "1", 1);
+        std::_Exit(GradientsTogether(config).empty() ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(0), "");
+  leader.join();
+  for (const char* name : {"WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "RANK"}) unsetenv(name);
+
+  config.run.batch_size *= 2;
+  LmRun alone(config);
+  const auto expected = alone.trainer->GradientsOf(3);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  ASSERT_EQ(together.size(), expected->size());
+  double largest = 0;
+  for (size_t i = 0; i < together.size(); ++i) {
+    const double scale = (*expected)[i].abs().max().item<double>();
+    const double error = (together[i] - (*expected)[i]).abs().max().item<double>();
+    EXPECT_LE(error, 1e-5 * std::max(scale, 1e-3)) << "parameter " << i;
+    largest = std::max(largest, scale);
+  }
+  EXPECT_GT(largest, 1e-3) << "there is no gradient at all";
+}
+
+// Breaks where what was trained cannot be served.
+TEST(LmTrainerTest, TheBundleOpensAndGenerates) {
+  const std::string folder = TestFolder("bundle");
+  WriteTinyData(folder, 4);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  LmRun run(config);
+  ASSERT_TRUE(run.trainer->Step(0).ok());
+  ASSERT_TRUE(run.trainer->Export({}, "# Tiny\n", folder + "/bundle").ok());
+  auto generator = OpenGenerator(folder + "/bundle", GeneratorOptions());
+  ASSERT_TRUE(generator.ok()) << generator.status();
+  GenerationSpec spec;
+  spec.sections = {{0, {{"calm piano", 1}}}};
+  spec.duration_seconds = 0.4;
+  spec.sampling = (*generator)->config().sampling;
+  auto generation = (*generator)->Begin(spec);
+  ASSERT_TRUE(generation.ok()) << generation.status();
+  while (!(*generation)->progress().done()) {
+    for (const absl::Status& status : (*generator)->Step({generation->get()})) {
+      ASSERT_TRUE(status.ok()) << status;
+    }
+  }
+  const auto audio = (*generator)->DecodeAudio(**generation, 1000);
+  ASSERT_TRUE(audio.ok()) << audio.status();
+  EXPECT_EQ(static_cast<int64_t>(audio->size()), (*generation)->num_samples());
+
+  // Fine-tuning: the bundle is what the next run begins with.
+  config.start_from = folder + "/bundle";
+  config.codec.clear();
+  config.lm = {};
+  LmRun next(config);
+  const TensorMap before = run.trainer->State(), after = next.trainer->State();
+  for (const auto& [name, tensor] : before) {
+    if (name.rfind("average.", 0) != 0) continue;
+    EXPECT_TRUE(torch::allclose(tensor.to(torch::kHalf).to(torch::kFloat), after.at(name)))
+        << name;
+  }
+}
+
+absl::Status PartsError(const LmTrainingConfig& config) {
+  const auto clips = CodeSet::Open(config.codes);
+  EXPECT_TRUE(clips.ok()) << clips.status();
+  return MakeLmParts(config, *clips).status();
+}
+
+// Breaks where parts that mean nothing to each other are trained together.
+TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
+  const std::string folder = TestFolder("mismatch");
+  WriteTinyData(folder, 3);
+  const LmTrainingConfig config = TinyLmConfig(folder);
+
+  torch::manual_seed(4);
+  EncodecModel other(TinyCodec());
+  other->quantizer()->centroids(0).normal_();
+  ASSERT_TRUE(WriteCodecFolder(TinyCodec(), ModuleTensors(*other), folder + "/other").ok());
+  LmTrainingConfig wrong = config;
+  wrong.codec = folder + "/other";
+  absl::Status status = PartsError(wrong);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(folder + "/codes"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(folder + "/other"));
+
+  LmRun run(config);
+  ASSERT_TRUE(run.trainer->Export({}, "", folder + "/bundle").ok());
+  wrong = config;
+  wrong.start_from = folder + "/bundle";
+  wrong.lm.dim = 64;
+  status = PartsError(wrong);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("lm.dim 64 against 32"));
+}
+
+// Breaks where a run with NaN goes on, or its weights are destroyed by it.
+TEST(LmTrainerTest, ALossThatIsNotANumberNamesStepAndBatch) {
+  const std::string folder = TestFolder("nan");
+  WriteTinyData(folder, 3);
+  LmRun run(TinyLmConfig(folder));
+  TensorMap state = run.trainer->State();
+  torch::Tensor(state.at("lm.out_norm.weight")).detach().fill_(std::nan(""));
+  const torch::Tensor before = state.at("lm.emb.0.weight").detach().clone();
+  const auto report = run.trainer->Step(6);
+  ASSERT_TRUE(absl::IsInternal(report.status())) << report.status();
+  EXPECT_THAT(std::string(report.status().message()), HasSubstr("step 7: the loss is nan"));
+  EXPECT_THAT(std::string(report.status().message()), HasSubstr("data/"));
+  EXPECT_TRUE(torch::equal(before, state.at("lm.emb.0.weight")));
+}
+
+}  // namespace
+}  // namespace magnet

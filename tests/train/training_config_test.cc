@@ -1,0 +1,87 @@
+#include "train/training_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace magnet {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct BadConfig {
+  const char* yaml;
+  const char* complaint;
+};
+
+class BadLmConfigTest : public ::testing::TestWithParam<BadConfig> {};
+
+// Breaks where a mistake in a configuration is trained with, or not named.
+TEST_P(BadLmConfigTest, IsNamed) {
+  const auto config = ParseLmTrainingConfig(GetParam().yaml, "run.yaml");
+  ASSERT_FALSE(config.ok()) << GetParam().yaml;
+  EXPECT_TRUE(absl::IsInvalidArgument(config.status()));
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(GetParam().complaint));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadLmConfigTest,
+    ::testing::Values(
+        BadConfig{"codes: x\nlm: {dimm: 8}", "run.yaml:2: lm.dimm: unknown key"},
+        BadConfig{"codes: x\nlm: {dim: wide}", "run.yaml:2: lm.dim: expected an integer"},
+        BadConfig{"codes: x\noptimizer: {beta1: 1.5}", "optimizer.beta1: expected a number from 0"},
+        BadConfig{"codes: x\noptimizer: {learning_rate: .nan}", "optimizer.learning_rate"},
+        BadConfig{"codes: x\nrun: 3", "run.yaml:2: run: expected a mapping, found \"3\""},
+        BadConfig{"codes: x\nrun: {precision: fp8}", "auto or float32 or bfloat16, found \"fp8\""},
+        BadConfig{"codes: x\ntrain_text_encoder: perhaps", "expected true or false"},
+        BadConfig{"codes: x\nstage_weights: []", "stage_weights: expected a list"},
+        BadConfig{"codes: [1", "run.yaml"}, BadConfig{"name: x", "codes"}));
+
+// Breaks where values are read into other fields, or defaults are lost.
+TEST(TrainingConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
+  const auto config = ParseLmTrainingConfig(
+      "codes: data\nrun: {batch_size: 3}\nlm: {dim: 12, bias_ff: true}\nstage_weights: [2, 1]\n"
+      "captions: {choice: alternative}\nsampling: {span_arrangement: stride1}\n",
+      "run.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->codes, "data");
+  EXPECT_EQ(config->run.batch_size, 3);
+  EXPECT_EQ(config->run.accumulation, RunConfig().accumulation);
+  EXPECT_EQ(config->lm.dim, 12);
+  EXPECT_TRUE(config->lm.bias_ff);
+  EXPECT_THAT(config->stage_weights, ::testing::ElementsAre(2, 1));
+  EXPECT_EQ(config->captions.choice, CaptionChoice::kAlternative);
+  EXPECT_EQ(config->sampling.span_arrangement, SpanArrangement::kStride1);
+}
+
+// Breaks where a codec would lose its codebooks again.
+TEST(TrainingConfigTest, CodecPhasesStayQuantized) {
+  const auto config = ParseCodecTrainingConfig(
+      "rows: r\naudio: a\nphases: [{steps: 1, quantized: true}, {steps: 2}]\n", "codec.yaml");
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("phases[1].quantized"));
+}
+
+TEST(TrainingConfigTest, CodecStepsAreThePhases) {
+  const auto config = ParseCodecTrainingConfig(
+      "rows: r\naudio: a\nphases: [{steps: 5}, {steps: 2, quantized: true}]\n", "codec.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->run.total_steps, 7);
+}
+
+// Breaks where a configuration that is checked in cannot be used.
+TEST(TrainingConfigTest, CheckedInConfigurationsAreRead) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MAGNET_TRAIN_CONFIGS)) {
+    const std::string path = entry.path().string();
+    const absl::Status status = path.find("codec") != std::string::npos
+                                    ? ReadCodecTrainingConfig(path).status()
+                                    : ReadLmTrainingConfig(path).status();
+    EXPECT_TRUE(status.ok()) << status;
+    ++count;
+  }
+  EXPECT_GE(count, 6);
+}
+
+}  // namespace
+}  // namespace magnet

@@ -1,0 +1,328 @@
+#include "train/codec_trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace magnet {
+namespace {
+
+constexpr char kCodecPrefix[] = "codec.";
+constexpr char kDiscriminatorPrefix[] = "discriminator.";
+constexpr char kDiscriminatorStatePrefix[] = "discriminator_optimizer.";
+constexpr char kCodebooksPrefix[] = "codebooks.";
+
+int64_t CropSamples(const CodecTrainingConfig& config) {
+  const int hop = config.codec.hop_length();
+  const auto frames = std::llround(config.crop_seconds * config.codec.sample_rate_hz / hop);
+  return std::max<int64_t>(frames, 1) * hop;
+}
+
+void Put(const TensorMap& from, const std::string& prefix, TensorMap& to) {
+  for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
+}
+
+TensorMap Take(const TensorMap& from, const std::string& prefix) {
+  TensorMap part;
+  for (const auto& [name, tensor] : from) {
+    if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
+  }
+  return part;
+}
+
+// latent [B, D, T] -> vectors [B T, D].
+torch::Tensor AsVectors(const torch::Tensor& latent) {
+  return latent.transpose(1, 2).flatten(0, 1).to(torch::kFloat);
+}
+
+torch::Tensor AsLatent(const torch::Tensor& vectors, int64_t batch_size) {
+  return vectors.view({batch_size, -1, vectors.size(1)}).transpose(1, 2);
+}
+
+OptimizerConfig WithoutAverages(OptimizerConfig config) {
+  config.ema_decay = 0;
+  return config;
+}
+
+// Inputs that add up to one output: a transposed convolution's kernel is twice
+// its stride, so that two positions of each channel meet.
+double FanIn(const std::string& name, const torch::Tensor& weight) {
+  const bool transposed = absl::StrContains(name, "convtr");
+  return static_cast<double>(transposed ? 2 * weight.size(0) : weight.size(1) * weight.size(2));
+}
+
+}  // namespace
+
+void DrawCodecWeights(EncodecModel& codec, uint64_t seed) {
+  constexpr double kEluGain = 1.5;  // of the variance: what ELU takes away
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(seed);
+  for (auto& item : codec->named_parameters()) {
+    torch::Tensor& weight = item.value();
+    if (weight.dim() == 3) {
+      // The end of a residual block adds to what goes past it.
+      const double share = absl::StrContains(item.key(), "block.3") ? 0.5 : 1;
+      weight.normal_(0, share * std::sqrt(kEluGain / FanIn(item.key(), weight)));
+    } else if (absl::StrContains(item.key(), "conv")) {
+      weight.zero_();
+    }
+  }
+}
+
+CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec,
+                           const AudioPool& training, const AudioPool* validation,
+                           const TrainingDevice& device, ProcessGroup& processes)
+    : config_(config),
+      codec_(std::move(codec)),
+      training_(training),
+      validation_(validation),
+      device_(device),
+      processes_(processes),
+      crop_samples_(CropSamples(config)),
+      mel_loss_(config.codec.sample_rate_hz, config.mel_windows, config.mel_bands, device.device),
+      quantizing_(!config.start_from.empty()) {
+  codec_->to(device_.device);
+  codebooks_ = std::make_unique<CodebookTrainer>(
+      codec_->quantizer(), CodebookOptions{config.codebook_decay, config.dead_code_share},
+      processes_);
+  // Averaged weights would no longer fit the codebooks.
+  optimizer_ = std::make_unique<Optimizer>(Trained(), WithoutAverages(config_.optimizer));
+  const bool adversarial =
+      std::any_of(config_.phases.begin(), config_.phases.end(),
+                  [](const CodecPhase& phase) { return phase.adversarial_weight > 0; });
+  if (!adversarial) return;
+  discriminator_ = StftDiscriminator();
+  discriminator_->to(device_.device);
+  TensorMap parameters;
+  for (const auto& item : discriminator_->named_parameters()) parameters[item.key()] = item.value();
+  discriminator_optimizer_ =
+      std::make_unique<Optimizer>(parameters, WithoutAverages(config_.optimizer));
+}
+
+TensorMap CodecTrainer::Trained() const {
+  TensorMap trained;
+  for (const auto& item : codec_->named_parameters()) trained[item.key()] = item.value();
+  return trained;
+}
+
+CodecTrainer::PhaseAt CodecTrainer::PhaseOf(int64_t step) const {
+  PhaseAt at{&config_.phases.front(), 0};
+  for (const CodecPhase& phase : config_.phases) {
+    at.phase = &phase;
+    if (step < at.begin + phase.steps) return at;
+    at.begin += phase.steps;
+  }
+  at.begin -= at.phase->steps;  // after the end: the last phase goes on
+  return at;
+}
+
+torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose) const {
+  std::vector<torch::Tensor> waves;
+  for (int i = 0; i < config_.run.batch_size; ++i) {
+    const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
+    DrawStream draws(static_cast<uint64_t>(config_.run.seed), purpose,
+                     static_cast<uint64_t>(step), static_cast<uint32_t>(item));
+    waves.push_back(training_.Crop(crop_samples_, draws));
+  }
+  return torch::stack(waves).to(device_.device);
+}
+
+absl::Status CodecTrainer::InitializeCodebooks(int64_t step) {
+  const torch::NoGradGuard no_grad;
+  const int64_t wanted = std::max(config_.kmeans_frames, config_.codec.codebook_size);
+  std::vector<torch::Tensor> vectors;
+  int64_t num_vectors = 0;
+  for (int64_t draw = 0; num_vectors < wanted; ++draw) {
+    const AutocastGuard autocast(device_);
+    // Steps above 2^40 are no training steps.
+    const torch::Tensor waves = DrawWaves((int64_t{1} << 40) + draw, DrawPurpose::kCentroid);
+    vectors.push_back(AsVectors(codec_->encoder()->forward(waves.unsqueeze(1))));
+    num_vectors += vectors.back().size(0);
+  }
+  DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kCentroid,
+                   static_cast<uint64_t>(step), /*item=*/0);
+  codebooks_->Initialize(torch::cat(vectors), config_.kmeans_iterations, draws);
+  std::vector<torch::Tensor> shared;
+  for (auto& [name, tensor] : codebooks_->State()) shared.push_back(tensor);
+  for (int k = 0; k < codec_->quantizer()->num_codebooks(); ++k) {
+    shared.push_back(codec_->quantizer()->centroids(k));
+  }
+  return processes_.Broadcast(shared);
+}
+
+CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const CodecPhase& phase) {
+  Losses losses;
+  torch::Tensor decoded;
+  torch::Tensor commitment;
+  {
+    const AutocastGuard autocast(device_);
+    torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
+    if (phase.quantized) {
+      losses.quantization = codebooks_->Quantize(AsVectors(latent));
+      commitment = losses.quantization.commitment;
+      // Straight through: the decoder sees centroids, the encoder its gradient.
+      latent = latent + (AsLatent(losses.quantization.quantized, target.size(0)) - latent).detach();
+    }
+    decoded = codec_->decoder()->forward(latent);
+  }
+  losses.wave = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
+  const torch::Tensor waveform = (losses.wave - target).abs().mean();
+  const torch::Tensor mel = mel_loss_(losses.wave, target);
+  losses.total = phase.waveform_weight * waveform + phase.mel_weight * mel;
+  losses.metrics = {{"waveform_loss", waveform.item<double>()}, {"mel_loss", mel.item<double>()}};
+  if (commitment.defined()) {
+    losses.total = losses.total + phase.commitment_weight * commitment;
+    losses.metrics["commitment_loss"] = commitment.item<double>();
+  }
+  return losses;
+}
+
+absl::Status CodecTrainer::Average(const std::vector<torch::Tensor>& gradients) {
+  if (processes_.size() == 1) return absl::OkStatus();
+  absl::Status status = processes_.Sum(gradients);
+  if (status.ok()) at::_foreach_mul_(gradients, 1.0 / processes_.size());
+  return status;
+}
+
+absl::Status CodecTrainer::TrainDiscriminator(const torch::Tensor& target,
+                                              const torch::Tensor& wave, double learning_rate,
+                                              Metrics& metrics) {
+  discriminator_optimizer_->ZeroGradients();
+  const torch::Tensor loss =
+      DiscriminatorLoss(discriminator_->forward(target), discriminator_->forward(wave.detach()));
+  loss.backward();
+  absl::Status status = Average(discriminator_optimizer_->Gradients());
+  if (!status.ok()) return status;
+  metrics["discriminator_loss"] = loss.item<double>();
+  discriminator_optimizer_->ClipGradients();
+  discriminator_optimizer_->Update(learning_rate);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
+  const auto [phase, begin] = PhaseOf(step);
+  if (phase->quantized && !quantizing_) {
+    if (absl::Status status = InitializeCodebooks(step); !status.ok()) return status;
+    quantizing_ = true;
+  }
+  OptimizerConfig schedule = config_.optimizer;
+  schedule.learning_rate = phase->learning_rate;
+  const double rate = LearningRateAt(schedule, step - begin, phase->steps);
+  const torch::Tensor target = DrawWaves(step, DrawPurpose::kCrop);
+  Losses losses = Forward(target, *phase);
+  if (phase->adversarial_weight > 0) {
+    const absl::Status status = TrainDiscriminator(target, losses.wave, rate, losses.metrics);
+    if (!status.ok()) return status;
+    const torch::Tensor adversarial =
+        AdversarialLoss(discriminator_->forward(target), discriminator_->forward(losses.wave));
+    losses.total = losses.total + phase->adversarial_weight * adversarial;
+    losses.metrics["adversarial_loss"] = adversarial.item<double>();
+  }
+  optimizer_->ZeroGradients();
+  losses.total.backward();
+  std::vector<torch::Tensor> shared = optimizer_->Gradients();
+  torch::Tensor loss = losses.total.detach().clone();
+  shared.push_back(loss);
+  if (absl::Status status = Average(shared); !status.ok()) return status;
+  const double norm = optimizer_->ClipGradients();
+  if (!std::isfinite(loss.item<double>()) || !std::isfinite(norm)) {
+    return absl::InternalError(absl::StrCat(
+        "step ", step + 1, ": the loss is ", loss.item<double>(), ", the gradient's norm ", norm,
+        "; batch: the ", config_.run.batch_size, " crops of seed ", config_.run.seed));
+  }
+  optimizer_->Update(rate);
+  if (phase->quantized) {
+    DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kCentroid,
+                     static_cast<uint64_t>(step), /*item=*/1);
+    absl::StatusOr<int64_t> dead = codebooks_->Update(losses.quantization, draws);
+    if (!dead.ok()) return dead.status();
+    losses.metrics["dead_codes"] = static_cast<double>(*dead);
+  }
+  StepReport report{loss.item<double>(),
+                    static_cast<int64_t>(config_.run.batch_size) * processes_.size(),
+                    std::move(losses.metrics)};
+  report.metrics.insert(
+      {{"loss", report.loss}, {"gradient_norm", norm}, {"learning_rate", rate}});
+  return report;
+}
+
+absl::StatusOr<Metrics> CodecTrainer::Validate() {
+  Metrics metrics;
+  if (validation_ == nullptr) return metrics;
+  const torch::NoGradGuard no_grad;
+  const int num_codebooks = codec_->quantizer()->num_codebooks();
+  torch::Tensor used = torch::zeros({num_codebooks, config_.codec.codebook_size}, torch::kBool);
+  double mel = 0, si_sdr = 0;
+  const int64_t num_items =
+      std::min<int64_t>(config_.run.validation_items, validation_->num_clips());
+  for (int64_t i = 0; i < num_items; ++i) {
+    const torch::Tensor target =
+        validation_->Middle(i, crop_samples_).unsqueeze(0).to(device_.device);
+    torch::Tensor latent = codec_->EncodeLatent(target.unsqueeze(1));
+    if (quantizing_) {
+      const torch::Tensor codes = codec_->quantizer()->Encode(latent);
+      latent = codec_->quantizer()->Decode(codes);
+      for (int k = 0; k < num_codebooks; ++k) {
+        used[k].index_fill_(0, codes[0][k].to(torch::kCPU), true);
+      }
+    }
+    const torch::Tensor wave = codec_->DecodeLatent(latent).squeeze(1).narrow(1, 0, crop_samples_);
+    mel += mel_loss_(wave, target).item<double>();
+    si_sdr += SiSdr(wave, target).item<double>();
+  }
+  metrics["validation_mel_loss"] = mel / static_cast<double>(num_items);
+  // An autoencoder without codebooks is nearer, but no codec: it is never the best.
+  if (quantizing_) metrics["validation_loss"] = metrics["validation_mel_loss"];
+  metrics["validation_si_sdr_db"] = si_sdr / static_cast<double>(num_items);
+  for (int k = 0; quantizing_ && k < num_codebooks; ++k) {
+    metrics[absl::StrCat("codebook_use_", k)] =
+        used[k].to(torch::kFloat).mean().item<double>();
+  }
+  return metrics;
+}
+
+TensorMap CodecTrainer::State() const {
+  TensorMap state = optimizer_->State();
+  Put(ModuleTensors(*codec_), kCodecPrefix, state);
+  Put(codebooks_->State(), kCodebooksPrefix, state);
+  state["quantizing"] = torch::full({}, quantizing_, torch::kBool);
+  if (discriminator_) {
+    Put(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
+    Put(discriminator_optimizer_->State(), kDiscriminatorStatePrefix, state);
+  }
+  return state;
+}
+
+absl::Status CodecTrainer::Restore(const TensorMap& state) {
+  absl::Status status = LoadModule(Take(state, kCodecPrefix), "checkpoint", *codec_);
+  if (status.ok()) status = optimizer_->Restore(state);
+  if (status.ok()) status = codebooks_->Restore(Take(state, kCodebooksPrefix));
+  if (status.ok() && discriminator_) {
+    status = LoadModule(Take(state, kDiscriminatorPrefix), "checkpoint", *discriminator_);
+    if (status.ok()) {
+      status = discriminator_optimizer_->Restore(Take(state, kDiscriminatorStatePrefix));
+    }
+  }
+  if (!status.ok()) return status;
+  const auto quantizing = state.find("quantizing");
+  if (quantizing == state.end()) return absl::InvalidArgumentError("quantizing: missing");
+  quantizing_ = quantizing->second.item<bool>();
+  return absl::OkStatus();
+}
+
+std::string CodecTrainer::Fingerprint() const {
+  const CodecConfig& codec = config_.codec;
+  return absl::StrCat("codec ", codec.sample_rate_hz, " Hz, hop ", codec.hop_length(), ", filters ",
+                      codec.num_filters, ", ", codec.num_codebooks, "x", codec.codebook_size, "x",
+                      codec.dimension, discriminator_ ? ", adversarial" : "", ", seed ",
+                      config_.run.seed);
+}
+
+TensorMap CodecTrainer::CodecTensors(const TensorMap& state) const {
+  return state.empty() ? ModuleTensors(*codec_) : Take(state, kCodecPrefix);
+}
+
+}  // namespace magnet

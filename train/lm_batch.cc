@@ -1,0 +1,138 @@
+#include "train/lm_batch.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace magnet {
+namespace {
+
+// A step that no training reaches: validation draws from it.
+constexpr uint64_t kValidationStep = uint64_t{1} << 54;
+
+}  // namespace
+
+LmBatchMaker::LmBatchMaker(const CodeSet& clips, const T5Tokenizer& tokenizer, const LmConfig& lm,
+                           LmBatchOptions options)
+    : clips_(clips),
+      tokenizer_(tokenizer),
+      lm_(lm),
+      options_(std::move(options)),
+      span_counts_(lm.window_frames, lm.span_len) {}
+
+absl::StatusOr<LmBatch> LmBatchMaker::Training(const BatchPlace& place, int batch_size) {
+  std::vector<Item> items;
+  for (int i = 0; i < batch_size; ++i) {
+    items.push_back(DrawItem(place.step, place.first_item + i, place.items_per_step));
+  }
+  return Assemble(items, DrawStage(place));
+}
+
+absl::StatusOr<LmBatch> LmBatchMaker::Validation(int64_t first, int64_t count, int stage) const {
+  std::vector<Item> items;
+  for (int64_t clip = first; clip < first + count; ++clip) {
+    items.push_back({.clip = clip,
+                     .caption = clips_.row(clip).main_caption,
+                     .span_mask = DrawSpanMask(kValidationStep, clip)});
+  }
+  return Assemble(items, stage);
+}
+
+LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t items_per_step) {
+  const int64_t used = step * items_per_step + item;
+  const int64_t epoch = used / clips_.size();
+  if (epoch != ordered_epoch_) {
+    DrawStream draws(options_.seed, DrawPurpose::kShuffle, static_cast<uint64_t>(epoch), 0);
+    order_ = draws.Permutation(clips_.size());
+    ordered_epoch_ = epoch;
+  }
+  const auto draw = [&](DrawPurpose purpose) {
+    return DrawStream(options_.seed, purpose, static_cast<uint64_t>(step),
+                      static_cast<uint32_t>(item));
+  };
+  Item drawn;
+  drawn.clip = order_[used % clips_.size()];
+  const int64_t slack = clips_.num_frames(drawn.clip) - lm_.window_frames;
+  if (slack > 0) drawn.begin = draw(DrawPurpose::kCrop).Below(slack + 1);
+  const CaptionOptions caption{options_.captions.choice, options_.captions.control_chance,
+                               draw(DrawPurpose::kCaption).Bits()};
+  drawn.caption = CaptionOf(clips_.row(drawn.clip), caption, static_cast<uint64_t>(epoch));
+  drawn.span_mask = DrawSpanMask(static_cast<uint64_t>(step), item);
+  drawn.is_null = draw(DrawPurpose::kCondition).Uniform() < options_.condition_dropout;
+  return drawn;
+}
+
+torch::Tensor LmBatchMaker::DrawSpanMask(uint64_t step, int64_t item) const {
+  DrawStream draws(options_.seed, DrawPurpose::kMask, step, static_cast<uint32_t>(item));
+  const double rate = DrawMaskRate(draws);
+  const torch::Tensor starts = DrawStarts(span_counts_, rate, draws);
+  return MaskFromStarts(starts.unsqueeze(0), lm_.span_len).squeeze(0);
+}
+
+int LmBatchMaker::DrawStage(const BatchPlace& place) const {
+  DrawStream draws(options_.seed, DrawPurpose::kStage, static_cast<uint64_t>(place.step),
+                   static_cast<uint32_t>(place.pass));
+  std::vector<int> weights = options_.stage_weights;
+  if (weights.empty()) weights.assign(lm_.num_codebooks, 1);
+  int64_t ticket = draws.Below(std::accumulate(weights.begin(), weights.end(), int64_t{0}));
+  int stage = 0;
+  while (ticket >= weights[stage]) ticket -= weights[stage++];
+  return stage;
+}
+
+absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, int stage) const {
+  const int64_t num_frames = lm_.window_frames;
+  const auto batch_size = static_cast<int64_t>(items.size());
+  LmBatch batch;
+  batch.stage = stage;
+  batch.input = torch::full({batch_size, lm_.num_codebooks, num_frames}, lm_.mask_token_id(),
+                            torch::kLong);
+  batch.targets = torch::zeros({batch_size, num_frames}, torch::kLong);
+  batch.loss_mask = torch::zeros({batch_size, num_frames}, torch::kBool);
+  for (int64_t i = 0; i < batch_size; ++i) {
+    const Item& item = items[i];
+    const int64_t count = std::min(num_frames, clips_.num_frames(item.clip) - item.begin);
+    const torch::Tensor codes = clips_.Codes(item.clip, item.begin, count);  // [K', count]
+    const torch::Tensor masked = item.span_mask.narrow(0, 0, count);
+    batch.input[i].narrow(1, 0, count).narrow(0, 0, stage).copy_(codes.narrow(0, 0, stage));
+    batch.input[i][stage].narrow(0, 0, count).copy_(
+        codes[stage].masked_fill(masked, lm_.mask_token_id()));
+    batch.targets[i].narrow(0, 0, count).copy_(codes[stage]);
+    batch.loss_mask[i].narrow(0, 0, count).copy_(masked);
+    batch.locations.push_back(clips_.row(item.clip).location);
+  }
+  batch.num_masked = batch.loss_mask.sum().item<int64_t>();
+  if (absl::Status status = AddTexts(items, batch); !status.ok()) return status;
+  return batch;
+}
+
+absl::Status LmBatchMaker::AddTexts(const std::vector<Item>& items, LmBatch& batch) const {
+  std::vector<std::vector<int64_t>> texts;
+  size_t longest = 1;
+  for (const Item& item : items) {
+    absl::StatusOr<std::vector<int64_t>> ids = tokenizer_.Encode(item.caption);
+    if (!ids.ok()) return ids.status();
+    if (static_cast<int>(ids->size()) > options_.max_text_tokens) {
+      const int64_t end = ids->back();
+      ids->resize(options_.max_text_tokens);
+      ids->back() = end;
+    }
+    longest = std::max(longest, ids->size());
+    texts.push_back(*std::move(ids));
+  }
+  const auto batch_size = static_cast<int64_t>(items.size());
+  batch.token_ids = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kLong);
+  batch.token_mask = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kBool);
+  batch.is_null = torch::zeros({batch_size}, torch::kBool);
+  for (int64_t i = 0; i < batch_size; ++i) {
+    const auto length = static_cast<int64_t>(texts[i].size());
+    batch.token_ids[i].narrow(0, 0, length).copy_(torch::tensor(texts[i], torch::kLong));
+    batch.token_mask[i].narrow(0, 0, length).fill_(true);
+    batch.is_null[i] = items[i].is_null;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace magnet

@@ -1,0 +1,93 @@
+// Batches of masked codes and captions for the language model.
+// Internal to targets that use LibTorch. B batch, K codebooks, T frames, S tokens.
+#ifndef MAGNET_TRAIN_LM_BATCH_H_
+#define MAGNET_TRAIN_LM_BATCH_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/model_config.h"
+#include "model/t5/tokenizer.h"
+#include "train/code_shards.h"
+#include "train/span_masks.h"
+#include "train/training_config.h"
+
+namespace magnet {
+
+struct LmBatch {
+  int stage = 0;
+  torch::Tensor input;      // [B, K, T] int64: codebooks before `stage` as they are, its own
+                            // masked by spans, those after it all masked; padding is masked
+  torch::Tensor targets;    // [B, T] int64: codes of codebook `stage`, 0 in padding
+  torch::Tensor loss_mask;  // [B, T] bool: masked by a span and no padding
+  torch::Tensor token_ids;  // [B, S] int64, padded with 0
+  torch::Tensor token_mask; // [B, S] bool: no padding
+  torch::Tensor is_null;    // [B] bool: the condition is dropped
+  int64_t num_masked = 0;   // true entries of loss_mask
+  std::vector<std::string> locations;  // of the clips, to name a batch
+};
+
+struct LmBatchOptions {
+  uint64_t seed = 1;
+  int max_text_tokens = 128;
+  double condition_dropout = 0;
+  CaptionConfig captions;
+  std::vector<int> stage_weights;  // empty: equal
+};
+
+// Where a batch lies in a step of all processes.
+struct BatchPlace {
+  int64_t step = 0;
+  int64_t first_item = 0;  // of the step's items, over processes and passes
+  int pass = 0;            // of the step; decides the stage
+  int64_t items_per_step = 0;
+};
+
+// A function of its arguments: item i of a step is the same clip, crop, caption
+// and mask whatever batch or process it falls to. Clips are gone through in
+// epochs, each in an order of its own.
+class LmBatchMaker {
+ public:
+  // All three must outlive the maker.
+  LmBatchMaker(const CodeSet& clips, const T5Tokenizer& tokenizer, const LmConfig& lm,
+               LmBatchOptions options);
+
+  absl::StatusOr<LmBatch> Training(const BatchPlace& place, int batch_size);
+
+  // Clips [first, first + count) from their beginning, with the main caption,
+  // for `stage`: the same masks every time and no dropout.
+  absl::StatusOr<LmBatch> Validation(int64_t first, int64_t count, int stage) const;
+
+  int64_t num_clips() const { return clips_.size(); }
+
+ private:
+  struct Item {
+    int64_t clip = 0;
+    int64_t begin = 0;  // first frame of the crop
+    std::string caption;
+    torch::Tensor span_mask;  // [T] bool
+    bool is_null = false;
+  };
+
+  Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
+  torch::Tensor DrawSpanMask(uint64_t step, int64_t item) const;
+  int DrawStage(const BatchPlace& place) const;
+  absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int stage) const;
+  absl::Status AddTexts(const std::vector<Item>& items, LmBatch& batch) const;
+
+  const CodeSet& clips_;
+  const T5Tokenizer& tokenizer_;
+  const LmConfig& lm_;
+  const LmBatchOptions options_;
+  const SpanCountTable span_counts_;
+  int64_t ordered_epoch_ = -1;
+  std::vector<int64_t> order_;  // of ordered_epoch_
+};
+
+}  // namespace magnet
+
+#endif  // MAGNET_TRAIN_LM_BATCH_H_

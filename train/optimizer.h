@@ -1,0 +1,66 @@
+// AdamW over named parameters, with what a training run wraps around it:
+// gradient clipping, a cosine learning rate with warm-up, and averaged weights.
+// Internal to targets that use LibTorch.
+#ifndef MAGNET_TRAIN_OPTIMIZER_H_
+#define MAGNET_TRAIN_OPTIMIZER_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/checkpoint/tensor_map.h"
+#include "train/training_config.h"
+
+namespace magnet {
+
+// Rises linearly over warmup_steps, then falls along half a cosine from
+// learning_rate to final_fraction of it at total_steps, and stays there.
+double LearningRateAt(const OptimizerConfig& config, int64_t step, int64_t total_steps);
+
+class Optimizer {
+ public:
+  // `parameters`: the leaves themselves, by their full names; updated in place.
+  // Those of one dimension (norms, biases) are not decayed.
+  Optimizer(TensorMap parameters, const OptimizerConfig& config);
+
+  void ZeroGradients();
+
+  // The gradients, in the order of the names; zeros where none has come.
+  std::vector<torch::Tensor> Gradients();
+
+  // Scales all gradients so that their joint norm is at most clip_norm (0: not at
+  // all); returns the norm from before.
+  double ClipGradients();
+
+  // One update and one step of the averages.
+  void Update(double learning_rate);
+
+  // Averaged weights by name: ema = ema * d + weight * (1 - d), where d is
+  // ema_decay, but less in the first updates, (1 + n) / (10 + n). With ema_decay
+  // 0 the parameters themselves.
+  const TensorMap& averages() const { return averages_; }
+
+  // Exchanges the parameters' values with the averages'; twice: as before.
+  void SwapAverages();
+
+  // Moments, averages and the number of updates, for a checkpoint.
+  TensorMap State() const;
+  // INVALID_ARGUMENT lists missing and misshapen entries; others are ignored.
+  absl::Status Restore(const TensorMap& state);
+
+ private:
+  OptimizerConfig config_;
+  std::vector<std::string> names_;
+  std::vector<torch::Tensor> parameters_;
+  std::vector<torch::Tensor> first_moments_;   // shape of its parameter each
+  std::vector<torch::Tensor> second_moments_;  // likewise
+  TensorMap averages_;                         // likewise
+  torch::Tensor num_updates_;                  // [] float32
+};
+
+}  // namespace magnet
+
+#endif  // MAGNET_TRAIN_OPTIMIZER_H_

@@ -1,0 +1,124 @@
+// Everything that decides what a training run computes, as its YAML file says it.
+//
+// Plain data: no torch type. Field names equal the YAML keys; what a file leaves
+// out keeps the value below. Sizes of the models are those of model_config.h.
+#ifndef MAGNET_TRAIN_TRAINING_CONFIG_H_
+#define MAGNET_TRAIN_TRAINING_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/model_config.h"
+#include "train/captions.h"
+
+namespace magnet {
+
+enum class TrainingPrecision {
+  kAuto,      // bfloat16 where the CPU (AMX, AVX-512 BF16) or GPU gains by it
+  kFloat32,
+  kBFloat16,  // autocast: weights, moments and losses stay float32
+};
+
+struct OptimizerConfig {
+  double learning_rate = 5e-4;   // after the warm-up
+  double final_fraction = 0.05;  // of learning_rate, at the last step
+  int warmup_steps = 1000;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+  double clip_norm = 1.0;   // 0: no clipping
+  double ema_decay = 0.99;  // per update; 0: no averaged weights
+};
+
+// What every kind of run has.
+struct RunConfig {
+  int seed = 1;
+  int total_steps = 10'000;   // updates
+  int batch_size = 16;        // items of one process in one pass
+  int accumulation = 1;       // passes per update
+  TrainingPrecision precision = TrainingPrecision::kAuto;
+  int checkpoint_steps = 500;  // between checkpoints
+  int validation_steps = 500;  // between validations; 0: none
+  int validation_items = 64;   // of the validation set, the same ones every time
+  int keep_checkpoints = 3;    // the newest ones, beside the best
+};
+
+// What of a row a model is told (captions.h).
+struct CaptionConfig {
+  CaptionChoice choice = CaptionChoice::kEither;
+  double control_chance = 0.5;  // of each control sentence
+};
+
+struct LmTrainingConfig {
+  std::string name = "magnet";  // of the bundle
+  std::string version;
+  std::string description;
+  std::string license = "MIT";
+  RunConfig run;
+  OptimizerConfig optimizer;
+  std::string codes;             // folder that `magnet-train encode` has written, for training
+  std::string validation_codes;  // likewise, for validation; empty: none
+  std::string codec;       // folder of the codec the codes are from; empty: start_from's
+  std::string start_from;  // bundle to go on from; empty: from nothing
+  std::string text_encoder_from;  // bundle whose text encoder and vocabulary are used;
+                                  // empty: start_from's, else a new one
+  bool train_text_encoder = true;
+  int vocabulary_size = 1000;     // pieces of a new vocabulary
+  int max_text_tokens = 128;      // longer captions are cut
+  CaptionConfig captions;
+  double condition_dropout = 0.3;
+  std::vector<int> stage_weights;  // how often each stage is trained; empty: equally
+  LmConfig lm;  // num_codebooks, card and text_dim follow from the codec and the
+                // text encoder where they are 0
+  TextEncoderConfig text_encoder;  // of a new one; vocab_size follows where 0
+  SamplingDefaults sampling;       // of the bundle
+};
+
+// Part of a codec's training, one after the other.
+struct CodecPhase {
+  int steps = 0;
+  double learning_rate = 3e-4;
+  double waveform_weight = 1.0;     // L1 of the samples
+  double mel_weight = 0.1;          // L1 of log10 mel spectra, mean over the windows
+  double commitment_weight = 0.25;  // quantized phases only
+  double adversarial_weight = 0;    // multi-scale STFT discriminator; 0: off
+  bool quantized = false;
+};
+
+struct CodecTrainingConfig {
+  RunConfig run;              // total_steps is the sum of the phases'
+  OptimizerConfig optimizer;  // its learning_rate is replaced by the phase's
+  std::string rows;             // JSON lines of the data set whose audio is trained on
+  std::string audio;            // its folder or archive (musicbench_dataset.h)
+  std::string validation_rows;  // likewise, for validation; empty: none
+  double max_audio_hours = 10;  // held in memory, 230 MB an hour at 32 kHz
+  std::string start_from;        // folder of a codec to go on from; empty: from nothing
+  double crop_seconds = 1.0;
+  std::vector<int> mel_windows = {128, 256, 512, 1024, 2048};  // samples
+  int mel_bands = 64;
+  int kmeans_frames = 40'960;  // for the first centroids
+  int kmeans_iterations = 20;
+  double codebook_decay = 0.99;      // of the centroids' moving averages
+  double dead_code_share = 0.05;  // of the mean use, under which a centroid is moved
+  CodecConfig codec;
+  std::vector<CodecPhase> phases;
+};
+
+// Parse a YAML file. INVALID_ARGUMENT names `source`, the key by its path (with
+// its line), what was expected and what was found; unknown keys are errors.
+absl::StatusOr<LmTrainingConfig> ParseLmTrainingConfig(const std::string& yaml,
+                                                       const std::string& source);
+absl::StatusOr<CodecTrainingConfig> ParseCodecTrainingConfig(const std::string& yaml,
+                                                             const std::string& source);
+
+// Read the file and parse it.
+absl::StatusOr<LmTrainingConfig> ReadLmTrainingConfig(const std::string& path);
+absl::StatusOr<CodecTrainingConfig> ReadCodecTrainingConfig(const std::string& path);
+
+}  // namespace magnet
+
+#endif  // MAGNET_TRAIN_TRAINING_CONFIG_H_
