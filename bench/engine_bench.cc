@@ -1,34 +1,44 @@
-// Measures the engine at the size of a released model, with random weights:
-//   text      seconds to encode a text of 16 tokens (T5-base's size)
-//   pass      seconds of a guided forward pass over one window in which every
-//             frame is masked, for the first stage (full attention) and for a
-//             later one (windowed attention)
-//   last      the same for a pass that masks a single span, as a stage's last
-//             steps do
-//   codec     seconds to decode the window (EnCodec 32 kHz, 64 filters)
-//   clip      seconds of a whole window from text to sound (--clip; 50 steps)
-// Compare with the reference in one run: bench/reference_pass.py prints its passes.
+// Measures the engine at the size of a released model, with random weights. What
+// it measures, in seconds:
+//   text        a text of 16 tokens encoded (T5-base's size)
+//   pass_first  a guided pass over one window in which every frame is masked, in
+//               the first stage (full attention)
+//   pass_later  the same in a later stage (windowed attention)
+//   last_first, last_later
+//               the same where a single span is masked, as in a stage's last step
+//   codec       a window decoded whole (EnCodec 32 kHz, 64 filters)
+//   codec_chunks  the same in chunks of 50 frames, as it is streamed
+//   clip        a whole window from codes to sound: 50 steps, sampling included
+// Prints the medians; or, with --serve, reads names from its input and answers
+// each with one time, so that bench/compare.py can take turns with the reference.
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <iostream>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "model/clip_generation.h"
 #include "model/t5/t5_encoder.h"
+#include "model/torch.h"
 
 namespace magnet {
 namespace {
 
+constexpr int kTextTokens = 16;
+constexpr int kChunkFrames = 50;
+
 struct BenchOptions {
-  int dim = 1024, layers = 24, heads = 16, window_frames = 498, repeats = 3, threads = 0;
+  int dim = 1024, layers = 24, heads = 16, window_frames = 498, card = 2048, filters = 64;
+  int text_dim = 768, text_layers = 12;
+  int repeats = 3, threads = 0;
   std::string dtype = "float32";
-  bool clip = false;
+  bool clip = false, serve = false;
 };
 
 ModelConfig ReleasedShape(const BenchOptions& options) {
@@ -38,132 +48,169 @@ ModelConfig ReleasedShape(const BenchOptions& options) {
                .num_layers = options.layers,
                .ffn_dim = 4 * options.dim,
                .num_codebooks = 4,
-               .card = 2048,
-               .text_dim = 768,
+               .card = options.card,
+               .text_dim = options.text_dim,
                .window_frames = options.window_frames};
   config.codec = {.sample_rate_hz = 32000,
-                  .num_filters = 64,
+                  .num_filters = options.filters,
                   .dimension = 128,
                   .ratios = {8, 5, 4, 4},
                   .num_codebooks = 4,
-                  .codebook_size = 2048};
+                  .codebook_size = options.card};
   config.text_encoder = {.vocab_size = 32128,
-                         .d_model = 768,
+                         .d_model = options.text_dim,
                          .d_kv = 64,
-                         .d_ff = 3072,
-                         .num_layers = 12,
-                         .num_heads = 12};
+                         .d_ff = 4 * options.text_dim,
+                         .num_layers = options.text_layers,
+                         .num_heads = options.text_dim / 64};
   return config;
+}
+
+class EngineBench {
+ public:
+  explicit EngineBench(const BenchOptions& options)
+      : config_(ReleasedShape(options)),
+        text_(config_.text_encoder),
+        transformer_(config_.lm),
+        codec_(config_.codec) {
+    text_->ResetParameters();
+    transformer_->to(options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat);
+    const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
+    condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});
+    const int frames = options.window_frames;
+    codes_ = torch::randint(0, config_.lm.card, {config_.lm.num_codebooks, frames});
+    const torch::Tensor all = torch::arange(frames);
+    const torch::Tensor one_span = torch::arange(frames / 2, frames / 2 + config_.lm.span_len);
+    works_ = {
+        {"text",
+         [this] {
+           text_->forward(torch::randint(3, 32000, {1, kTextTokens}));
+         }},
+        {"pass_first", [this, all] { Pass(0, all); }},
+        {"pass_later", [this, all] { Pass(1, all); }},
+        {"last_first", [this, one_span] { Pass(0, one_span); }},
+        {"last_later", [this, one_span] { Pass(1, one_span); }},
+        {"codec", [this] { Decode(codes_, static_cast<int>(codes_.size(1))); }},
+        {"codec_chunks", [this] { Decode(codes_, kChunkFrames); }},
+        {"clip", [this] { Clip(); }},
+    };
+  }
+
+  // A measurement by its name, or null.
+  const std::function<void()>* Find(const std::string& name) const {
+    for (const auto& [known, work] : works_) {
+      if (known == name) return &work;
+    }
+    return nullptr;
+  }
+
+  const std::vector<std::pair<std::string, std::function<void()>>>& works() const { return works_; }
+
+ private:
+  void Pass(int stage, const torch::Tensor& frames) {
+    transformer_->Pass({.codes = codes_,
+                        .stage = stage,
+                        .frames = frames,
+                        .condition = &condition_,
+                        .guided = true});
+  }
+
+  void Decode(const torch::Tensor& codes, int chunk_frames) {
+    StreamingDecoder decoder(codec_);
+    for (int64_t t = 0; t < codes.size(1); t += chunk_frames) {
+      const int64_t count = std::min<int64_t>(chunk_frames, codes.size(1) - t);
+      decoder.Push(codes.narrow(1, t, count), t + count == codes.size(1));
+    }
+  }
+
+  void Clip() {
+    const int frames = config_.lm.window_frames;
+    const int64_t num_codes = int64_t{config_.lm.num_codebooks} * frames;
+    WindowDecoder decoder(config_.lm, SamplingSpec{},
+                          {frames, std::vector<int64_t>(num_codes), std::vector<bool>(frames)});
+    while (!decoder.done()) DecodeStep(decoder);
+    Decode(torch::tensor(decoder.codes()).view({-1, frames}), frames);
+  }
+
+  void DecodeStep(WindowDecoder& decoder) {
+    const DecodingStep& step = decoder.NextStep();
+    const std::vector<int64_t> wanted(step.frames.begin(), step.frames.end());
+    const bool last = step.step + 1 == SamplingSpec{}.decoding_steps[step.stage];
+    const PassLogits logits = transformer_->Pass(
+        {.codes = torch::tensor(decoder.codes()).view({-1, config_.lm.window_frames}),
+         .stage = step.stage,
+         .frames = torch::tensor(wanted),
+         .condition = &condition_,
+         .guided = !last});
+    RowSampler sampler({.guidance = step.guidance, .temperature = step.temperature, .top_p = 0.9},
+                       config_.lm.card);
+    std::vector<SampledToken> tokens;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      tokens.push_back(*sampler.Sample(Row(logits.cond, i), Row(logits.uncond, i), {}));
+    }
+    decoder.FinishStep(tokens);
+  }
+
+  static std::span<const float> Row(const torch::Tensor& logits, size_t row) {
+    if (!logits.defined()) return {};
+    const auto card = static_cast<size_t>(logits.size(1));
+    return {logits.data_ptr<float>() + row * card, card};
+  }
+
+  const ModelConfig config_;
+  T5Encoder text_;
+  MagnetTransformer transformer_;
+  EncodecModel codec_;
+  ConditionKv condition_;
+  torch::Tensor codes_;  // [K, T]
+  std::vector<std::pair<std::string, std::function<void()>>> works_;
+};
+
+double Seconds(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 double MedianSeconds(int repeats, const std::function<void()>& work) {
   work();
   std::vector<double> seconds;
-  for (int i = 0; i < repeats; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    seconds.push_back(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-  }
+  for (int i = 0; i < repeats; ++i) seconds.push_back(Seconds(work));
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];
 }
 
-void Print(const char* what, double seconds) {
-  std::cout << absl::StreamFormat("%-28s %8.3f s\n", what, seconds) << std::flush;
-}
-
-void BenchText(const BenchOptions& options, const ModelConfig& config) {
-  T5Encoder encoder(config.text_encoder);
-  encoder->ResetParameters();
-  const torch::Tensor ids = torch::randint(3, 32000, {1, 16});
-  Print("text", MedianSeconds(options.repeats, [&] { encoder->forward(ids); }));
-}
-
-void BenchPasses(const BenchOptions& options, const ModelConfig& config,
-                 MagnetTransformer& transformer, const ConditionKv& condition) {
-  const int frames = options.window_frames;
-  const torch::Tensor codes = torch::randint(0, 2048, {4, frames});
-  const auto pass = [&](int stage, const torch::Tensor& wanted) {
-    transformer->Pass({.codes = codes,
-                       .stage = stage,
-                       .frames = wanted,
-                       .condition = &condition,
-                       .guided = true});
-  };
-  const torch::Tensor all = torch::arange(frames);
-  const torch::Tensor one_span = torch::arange(frames / 2, frames / 2 + 3);
-  const auto time = [&](int stage, const torch::Tensor& wanted) {
-    return MedianSeconds(options.repeats, [&] { pass(stage, wanted); });
-  };
-  Print("pass, first stage", time(0, all));
-  Print("pass, later stage", time(1, all));
-  Print("last pass, first stage", time(0, one_span));
-  Print("last pass, later stage", time(1, one_span));
-}
-
-void BenchCodec(const BenchOptions& options, const ModelConfig& config, EncodecModel& codec) {
-  const torch::Tensor codes = torch::randint(0, 2048, {4, options.window_frames});
-  Print("codec, one window", MedianSeconds(options.repeats, [&] {
-          StreamingDecoder decoder(codec);
-          for (int t = 0; t < codes.size(1); t += 50) {
-            const int64_t count = std::min<int64_t>(50, codes.size(1) - t);
-            decoder.Push(codes.narrow(1, t, count), t + count == codes.size(1));
-          }
-        }));
-}
-
-void BenchClip(Engine& engine, const ConditionKv& condition) {
-  const auto begin = std::chrono::steady_clock::now();
-  SamplingSpec sampling;
-  const int frames = engine.config.lm.window_frames;
-  WindowDecoder decoder(engine.config.lm, sampling,
-                        {frames, std::vector<int64_t>(4 * frames), std::vector<bool>(frames)});
-  while (!decoder.done()) {
-    const DecodingStep& step = decoder.NextStep();
-    const std::vector<int64_t> wanted(step.frames.begin(), step.frames.end());
-    const PassLogits logits =
-        engine.transformer->Pass({.codes = torch::tensor(decoder.codes()).view({4, frames}),
-                                  .stage = step.stage,
-                                  .frames = torch::tensor(wanted),
-                                  .condition = &condition,
-                                  .guided = step.step + 1 < sampling.decoding_steps[step.stage]});
-    RowSampler sampler({.guidance = step.guidance, .temperature = step.temperature, .top_p = 0.9},
-                       2048);
-    std::vector<SampledToken> tokens;
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      const auto row = [&](const torch::Tensor& t) {
-        return t.defined() ? std::span<const float>(t.data_ptr<float>() + i * 2048, 2048)
-                           : std::span<const float>();
-      };
-      tokens.push_back(*sampler.Sample(row(logits.cond), row(logits.uncond), {}));
-    }
-    decoder.FinishStep(tokens);
+void PrintMedians(const EngineBench& bench, const BenchOptions& options) {
+  std::cout << absl::StreamFormat("width %d, %d layers, %d heads, %d frames, %s, %d threads\n",
+                                  options.dim, options.layers, options.heads, options.window_frames,
+                                  options.dtype, at::get_num_threads());
+  for (const auto& [name, work] : bench.works()) {
+    if (name == "clip") continue;
+    std::cout << absl::StreamFormat("%-14s %9.4f s\n", name, MedianSeconds(options.repeats, work))
+              << std::flush;
   }
-  StreamingDecoder audio(engine.codec);
-  audio.Push(torch::tensor(decoder.codes()).view({4, frames}), /*last=*/true);
-  Print("clip, codes and sound",
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  if (options.clip)
+    std::cout << absl::StreamFormat("clip %19.4f s\n", Seconds(*bench.Find("clip")));
+}
+
+// One line a name: seconds, or "unknown".
+void Serve(const EngineBench& bench) {
+  std::cout << "ready" << std::endl;
+  for (std::string name; std::getline(std::cin, name);) {
+    const std::function<void()>* const work = bench.Find(name);
+    if (work == nullptr) {
+      std::cout << "unknown" << std::endl;
+    } else {
+      std::cout << absl::StreamFormat("%.6f", Seconds(*work)) << std::endl;
+    }
+  }
 }
 
 void Run(const BenchOptions& options) {
   const torch::InferenceMode inference;
   if (options.threads > 0) at::set_num_threads(options.threads);
-  Engine engine;
-  engine.config = ReleasedShape(options);
-  engine.transformer = MagnetTransformer(engine.config.lm);
-  engine.codec = EncodecModel(engine.config.codec);
-  const auto dtype = options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat;
-  engine.transformer->to(dtype);
-  std::cout << absl::StreamFormat("width %d, %d layers, %d heads, %d frames, %s, %d threads\n",
-                                  options.dim, options.layers, options.heads, options.window_frames,
-                                  options.dtype, at::get_num_threads());
-  const ConditionKv condition = engine.transformer->PrepareCondition(
-      engine.transformer->ProjectText(torch::randn({1, 16, 768})), {});
-  BenchText(options, engine.config);
-  BenchPasses(options, engine.config, engine.transformer, condition);
-  BenchCodec(options, engine.config, engine.codec);
-  if (options.clip) BenchClip(engine, condition);
+  const EngineBench bench(options);
+  options.serve ? Serve(bench) : PrintMedians(bench, options);
 }
 
 }  // namespace
@@ -173,17 +220,24 @@ int main(int argc, char** argv) {
   magnet::BenchOptions options;
   CLI::App app("Times the engine at a released model's size, with random weights.",
                "magnet-engine-bench");
-  app.add_option("--dim", options.dim, "Model width")->capture_default_str();
-  app.add_option("--layers", options.layers, "Layers")->capture_default_str();
-  app.add_option("--heads", options.heads, "Attention heads")->capture_default_str();
-  app.add_option("--frames", options.window_frames, "Frames of a window")->capture_default_str();
-  app.add_option("--repeats", options.repeats, "Runs, of which the median counts")
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "0: one per core")->capture_default_str();
+  const auto number = [&app](const char* name, int& value, const char* what) {
+    app.add_option(name, value, what)->capture_default_str();
+  };
+  number("--dim", options.dim, "Model width");
+  number("--layers", options.layers, "Layers");
+  number("--heads", options.heads, "Attention heads");
+  number("--frames", options.window_frames, "Frames of a window");
+  number("--card", options.card, "Entries of a codebook");
+  number("--filters", options.filters, "Filters of the codec");
+  number("--text-dim", options.text_dim, "Width of the text encoder, a multiple of 64");
+  number("--text-layers", options.text_layers, "Layers of the text encoder");
+  number("--repeats", options.repeats, "Runs, of which the median counts");
+  number("--threads", options.threads, "0: one per core");
   app.add_option("--dtype", options.dtype, "Arithmetic of the transformer")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_flag("--clip", options.clip, "Also a whole clip of 50 steps");
+  app.add_flag("--serve", options.serve, "Answer names from the input with seconds");
   CLI11_PARSE(app, argc, argv);
   magnet::Run(options);
   return 0;

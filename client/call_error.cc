@@ -62,6 +62,12 @@ std::string CodeName(grpc::StatusCode code) {
   return index < std::size(kCodeNames) ? kCodeNames[index] : absl::StrCat("CODE_", index);
 }
 
+grpc::Status FinalStatus(const grpc::ClientContext& context, const grpc::Status& status) {
+  const bool has_status = !context.GetServerTrailingMetadata().empty();
+  if (status.error_code() != grpc::StatusCode::UNKNOWN || has_status) return status;
+  return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the stream ended before its time");
+}
+
 CallError ReadCallError(const grpc::Status& status) {
   CallError error;
   error.code = CodeName(status.error_code());

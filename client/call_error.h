@@ -28,6 +28,11 @@ struct CallError {
 // "RESOURCE_EXHAUSTED"; "CODE_42" for one that gRPC does not define.
 std::string CodeName(grpc::StatusCode code);
 
+// The status of a finished call. A balancer that has lost its server in the middle of a
+// stream may end the stream without a status, which gRPC calls UNKNOWN; here it is what it
+// would be without the balancer, UNAVAILABLE. Recognised by trailers that are missing.
+grpc::Status FinalStatus(const grpc::ClientContext& context, const grpc::Status& status);
+
 // Details that cannot be read are left out.
 CallError ReadCallError(const grpc::Status& status);
 

@@ -68,8 +68,7 @@ OptionGroup ConnectionOptionGroup() {
                .short_name = 's',
                .kind = ValueKind::kText,
                .value_name = "HOST:PORT",
-               .help = "Server to call. Default: $MAGNET_SERVER, or else "
-                       "127.0.0.1:50051."},
+               .help = "Server to call. Default: $MAGNET_SERVER, or else 127.0.0.1:50051."},
               {.name = "tls", .help = "Use TLS, trusting the system's authorities."},
               {.name = "ca",
                .kind = ValueKind::kFile,
@@ -86,8 +85,7 @@ OptionGroup ConnectionOptionGroup() {
               {.name = "server-name",
                .kind = ValueKind::kText,
                .value_name = "NAME",
-               .help = "Name that the server's certificate must have. Default: the "
-                       "host's."},
+               .help = "Name that the server's certificate must have. Default: the host's."},
               {.name = "api-key-file",
                .kind = ValueKind::kFile,
                .value_name = "FILE",

@@ -51,8 +51,7 @@ std::string BashCompletion(const Program& program) {
   const std::string function = "_" + absl::StrReplaceAll(program.name, {{"-", "_"}});
   return absl::StrCat(
       "# bash completion for ", program.name, "\n", function, "() {\n",
-      "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" "
-      "prev=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\"\n",
+      "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\"\n",
       "  COMPREPLY=()\n", "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n",
       "    COMPREPLY=($(compgen -W \"", absl::StrJoin(commands, " "),
       " --help --version\" -- \"$cur\"))\n    return\n  fi\n", "  case \"${COMP_WORDS[1]}\" in\n",

@@ -40,7 +40,7 @@ Attempt TryOnce(const CallSetting& setting, const v1::GenerateRequest& request, 
   const absl::Status stream = ReadStream(reader.get(), listener, *setting.clock, start, outcome);
   if (!stream.ok() || !outcome->local.ok()) context.TryCancel();
   Attempt attempt;
-  attempt.status = reader->Finish();
+  attempt.status = FinalStatus(context, reader->Finish());
   attempt.message_received = outcome->clip.has_started();
   outcome->elapsed = setting.clock->Now() - start;
   if (!stream.ok()) {

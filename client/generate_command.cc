@@ -30,15 +30,15 @@ OptionGroup OutputOptionGroup() {
                .short_name = 'o',
                .kind = ValueKind::kFile,
                .value_name = "FILE",
-               .help = "Where to write; \"-\" is standard output. Default: "
-                       "magnet-SEED.wav, or "
+               .help = "Where to write; \"-\" is standard output. Default: magnet-SEED.wav, or "
                        "nothing with --play. The file appears when it is complete."},
               FormatOption(),
               {.name = "variations",
                .short_name = 'n',
                .kind = ValueKind::kInteger,
                .value_name = "N",
-               .help = "Make N clips, with seeds SEED, SEED+1, ... and numbered files.",
+               .help = "Make N clips, one after the other, with seeds SEED, SEED+1, ... and "
+                       "numbered files.",
                .min = 1,
                .max = kMaxVariations},
               {.name = "chunk-seconds",
@@ -48,16 +48,15 @@ OptionGroup OutputOptionGroup() {
                .min = 0.02,
                .max = 10},
               {.name = "play",
-               .help = "Play while it arrives, with ffplay, mpv, aplay, play or "
-                       "pw-play, whichever is installed."},
+               .help = "Play while it arrives, with ffplay, mpv, aplay, play or pw-play, whichever "
+                       "is installed."},
               {.name = "player",
                .kind = ValueKind::kText,
                .value_name = "COMMAND",
-               .help = "Play with this shell command, which gets the audio on its "
-                       "standard input."},
+               .help = "Play with this shell command, which gets the audio on its standard input."},
               {.name = "json",
-               .help = "Print one line of JSON per clip on standard output (on "
-                       "standard error when the audio goes there)."},
+               .help = "Print one line of JSON per clip on standard output (on standard error when "
+                       "the audio goes there)."},
               {.name = "quiet", .short_name = 'q', .help = "Print nothing but errors."},
           }};
 }
@@ -129,6 +128,9 @@ class Run {
     setting_.retry_seed = absl::ToUnixNanos(absl::Now());
   }
 
+  // One at a time: the first clip is there as early as it can be, an interrupt
+  // loses one clip at most, and a person takes one place in the queue of a server
+  // that others use too. `load` is for filling a server.
   int All() {
     for (int64_t index = 1; index <= plan_.variations; ++index) {
       if (const int code = One(index); code != kExitOk) return code;
@@ -232,12 +234,9 @@ Command GenerateCommand() {
   command.name = "generate";
   command.summary = "Make music from text.";
   command.description =
-      "Makes a clip of music from PROMPT (\"-\" reads it from standard input) "
-      "and writes it to a "
-      "file, to standard output or to a player. The summary's real-time factor "
-      "is the server's "
-      "compute time over the length of the audio: under 1 is faster than real "
-      "time.";
+      "Makes a clip of music from PROMPT (\"-\" reads it from standard input) and writes it to a "
+      "file, to standard output or to a player. The summary's real-time factor is the server's "
+      "compute time over the length of the audio: under 1 is faster than real time.";
   command.operand = {.name = "PROMPT"};
   command.groups = PromptOptionGroups();
   for (OptionGroup& group : SamplingOptionGroups()) command.groups.push_back(std::move(group));
@@ -247,12 +246,9 @@ Command GenerateCommand() {
   command.groups.push_back(HelpOptionGroup());
   command.examples = {
       "magnet-client generate \"calm piano in the rain\" -o rain.wav",
-      "magnet-client generate \"80s synth pop\" -d 30 -n 4 --seed 1 -o "
-      "pop.flac",
-      "magnet-client generate --section \"0: solo cello\" --section \"8: full "
-      "orchestra\" -d 20",
-      "magnet-client generate \"same but livelier\" --from a.wav --regenerate "
-      "2.0-4.5 -o b.wav",
+      "magnet-client generate \"80s synth pop\" -d 30 -n 4 --seed 1 -o pop.flac",
+      "magnet-client generate --section \"0: solo cello\" --section \"8: full orchestra\" -d 20",
+      "magnet-client generate \"same but livelier\" --from a.wav --regenerate 2.0-4.5 -o b.wav",
       "magnet-client generate \"lo-fi beat\" -o - | aplay",
   };
   return command;

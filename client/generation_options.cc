@@ -99,12 +99,10 @@ absl::Status CheckPromptSources(const ParsedOptions& options) {
     if (options.Has(name)) ++sources;
   }
   if (sources == 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(sources == 0
-                                        ? "what should the music be? give a PROMPT, --prompt-file, "
-                                          "--mix, --section or "
-                                          "--no-prompt"
-                                        : "PROMPT, --prompt-file, --mix, --section and --no-prompt "
-                                          "exclude each other");
+  return absl::InvalidArgumentError(
+      sources == 0 ? "what should the music be? give a PROMPT, --prompt-file, --mix, --section or "
+                     "--no-prompt"
+                   : "PROMPT, --prompt-file, --mix, --section and --no-prompt exclude each other");
 }
 
 absl::Status ReadPrompt(const ParsedOptions& options, const Environment& environment,
@@ -159,8 +157,7 @@ Option FormatOption() {
                    .kind = ValueKind::kChoice,
                    .value_name = "FORMAT",
                    .help =
-                       "wav (16 bit), wav-f32, flac, opus (in Ogg), pcm (16 "
-                       "bit) or pcm-f32. "
+                       "wav (16 bit), wav-f32, flac, opus (in Ogg), pcm (16 bit) or pcm-f32. "
                        "Default: by the extension of --output, or else wav."};
   for (const FormatRow& row : kFormats) {
     if (*row.name != '\0') option.choices.push_back(row.name);
@@ -179,15 +176,13 @@ std::vector<OptionGroup> PromptOptionGroups() {
            {.name = "mix",
             .kind = ValueKind::kText,
             .value_name = "MIX",
-            .help = "Several texts that share the music by weight: \"piano*2 | "
-                    "rain\". A \\ before "
+            .help = "Several texts that share the music by weight: \"piano*2 | rain\". A \\ before "
                     "| or * means the character."},
            {.name = "section",
             .kind = ValueKind::kText,
             .value_name = "START:MIX",
-            .help = "Music that changes: \"0: piano\", then \"8: orchestra*2 | "
-                    "choir\". START is in "
-                    "seconds. Repeat in rising order.",
+            .help = "Music that changes: \"0: piano\", then \"8: orchestra*2 | choir\". START is "
+                    "in seconds. Repeat in rising order.",
             .repeated = true},
            {.name = "no-prompt", .help = "Generate without a text."},
            {.name = "negative",
@@ -200,8 +195,7 @@ std::vector<OptionGroup> PromptOptionGroups() {
            {.name = "continue-from",
             .kind = ValueKind::kFile,
             .value_name = "FILE",
-            .help = "Keep this audio and generate what follows, up to "
-                    "--seconds in all."},
+            .help = "Keep this audio and generate what follows, up to --seconds in all."},
            {.name = "from",
             .kind = ValueKind::kFile,
             .value_name = "FILE",
@@ -230,8 +224,7 @@ std::vector<OptionGroup> SamplingOptionGroups() {
            {.name = "seed",
             .kind = ValueKind::kUnsigned,
             .value_name = "SEED",
-            .help = "The same request with the same seed gives the same audio. "
-                    "Default: the server "
+            .help = "The same request with the same seed gives the same audio. Default: the server "
                     "chooses and the summary says."},
            {.name = "model",
             .short_name = 'm',
@@ -260,8 +253,7 @@ std::vector<OptionGroup> SamplingOptionGroups() {
            {.name = "top-p",
             .kind = ValueKind::kNumber,
             .value_name = "P",
-            .help = "Draw from the likeliest tokens whose probabilities sum to "
-                    "P; 0 is off.",
+            .help = "Draw from the likeliest tokens whose probabilities sum to P; 0 is off.",
             .min = 0,
             .max = 1},
            {.name = "top-k",
@@ -274,14 +266,12 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .short_name = 'g',
             .kind = ValueKind::kText,
             .value_name = "MAX[:MIN]",
-            .help = "How strictly to follow the text, at the start and at the "
-                    "end of a stage: "
-                    "10:1."},
+            .help =
+                "How strictly to follow the text, at the start and at the end of a stage: 10:1."},
            {.name = "steps",
             .kind = ValueKind::kText,
             .value_name = "N,N,...",
-            .help = "Decoding steps of each codebook: 20,10,10,10. More is "
-                    "slower and better."},
+            .help = "Decoding steps of each codebook: 20,10,10,10. More is slower and better."},
            {.name = "arrangement",
             .kind = ValueKind::kChoice,
             .help = "Where masked spans may start.",
@@ -297,8 +287,7 @@ std::vector<OptionGroup> SamplingOptionGroups() {
            {.name = "overlap",
             .kind = ValueKind::kNumber,
             .value_name = "SHARE",
-            .help = "Share of a window kept from the one before, in clips "
-                    "longer than a window. "
+            .help = "Share of a window kept from the one before, in clips longer than a window. "
                     "From 0.05 to 0.9; default: 0.25.",
             .min = 0.05,
             .max = 0.9},
@@ -340,9 +329,9 @@ absl::StatusOr<v1::AudioFormat> ChooseFormat(const ParsedOptions& options,
   for (const FormatRow& row : kFormats) {
     if (dotted.substr(1) == row.extension) return row.format;
   }
-  return absl::InvalidArgumentError(absl::StrCat("--output: \"", dotted,
-                                                 "\" stands for no format; use .wav, .flac, .opus, "
-                                                 ".ogg, .pcm or .f32, or add --format"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--output: \"", dotted,
+      "\" stands for no format; use .wav, .flac, .opus, .ogg, .pcm or .f32, or add --format"));
 }
 
 std::string FormatName(v1::AudioFormat format) {

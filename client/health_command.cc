@@ -57,8 +57,7 @@ Command HealthCommand() {
   command.name = "health";
   command.summary = "Ask whether the server takes requests.";
   command.description =
-      "Asks the server, or one of its services, whether it takes requests, and "
-      "prints SERVING or "
+      "Asks the server, or one of its services, whether it takes requests, and prints SERVING or "
       "NOT_SERVING. Exit code 0 means that it does, 3 that it does not.";
   command.operand = {.name = "SERVICE"};
   command.groups = {

@@ -44,8 +44,7 @@ OptionGroup LoadOptionGroup() {
                .short_name = 'r',
                .kind = ValueKind::kNumber,
                .value_name = "PER-SECOND",
-               .help = "Open loop: start calls at random moments (Poisson), so "
-                       "many a second, "
+               .help = "Open loop: start calls at random moments (Poisson), so many a second, "
                        "whether or not others have ended.",
                .min = 0,
                .max = 1e6,
@@ -67,8 +66,7 @@ OptionGroup LoadOptionGroup() {
               {.name = "cancel-fraction",
                .kind = ValueKind::kNumber,
                .value_name = "SHARE",
-               .help = "Cancel this share of the calls, when sent, when started or "
-                       "at the first "
+               .help = "Cancel this share of the calls, when sent, when started or at the first "
                        "audio. Default: 0.",
                .min = 0,
                .max = 1},
@@ -79,8 +77,7 @@ OptionGroup LoadOptionGroup() {
               {.name = "seconds-of",
                .kind = ValueKind::kText,
                .value_name = "S,S,...",
-               .help = "Draw the length of each clip from these: 2,5,10. Default: "
-                       "--seconds."},
+               .help = "Draw the length of each clip from these: 2,5,10. Default: --seconds."},
               FormatOption(),
               {.name = "json", .help = "Print the report as one line of JSON."},
               {.name = "quiet", .short_name = 'q', .help = "Show no progress."},
@@ -167,12 +164,9 @@ Command LoadCommand() {
   command.name = "load";
   command.summary = "Measure a server under load.";
   command.description =
-      "Runs many calls, checks every clip as \"generate\" does, and reports "
-      "latency to the first "
-      "audio and to the end (p50, p90, p99), real-time factor and errors by "
-      "code. Nothing is "
-      "written or tried again. --seed decides prompts, lengths, arrivals and "
-      "cancellations; call i "
+      "Runs many calls, checks every clip as \"generate\" does, and reports latency to the first "
+      "audio and to the end (p50, p90, p99), real-time factor and errors by code. Nothing is "
+      "written or tried again. --seed decides prompts, lengths, arrivals and cancellations; call i "
       "generates with SEED+i. Default seed: 0.";
   command.groups = {LoadOptionGroup()};
   for (OptionGroup& group : SamplingOptionGroups()) command.groups.push_back(std::move(group));

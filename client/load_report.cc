@@ -72,9 +72,8 @@ nlohmann::json LoadReportJson(const LoadReport& report) {
 
 std::string LoadReportText(const LoadReport& report) {
   std::string text = absl::StrFormat(
-      "%d requests in %.1f s: %d succeeded, %d cancelled on purpose, %d "
-      "failed\n",
-      report.requests, report.wall_seconds, report.succeeded, report.cancelled, report.failed());
+      "%d requests in %.1f s: %d succeeded, %d cancelled on purpose, %d failed\n", report.requests,
+      report.wall_seconds, report.succeeded, report.cancelled, report.failed());
   for (const auto& [code, count] : report.errors) {
     absl::StrAppend(&text, absl::StrFormat("  %5d %s\n", count, code));
   }

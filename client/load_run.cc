@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/call_error.h"
 #include "client/clip_receiver.h"
 
 namespace magnet::client {
@@ -48,7 +49,7 @@ class LoadRun::Call final : public grpc::ClientReadReactor<v1::GenerateResponse>
 
   void OnDone(const grpc::Status& status) override {
     sample_.total = Elapsed();
-    sample_.code = status.error_code();
+    sample_.code = FinalStatus(context_, status).error_code();
     if (status.ok()) stream_ = clip_.CheckComplete();
     if (!stream_.ok()) {
       sample_.code = grpc::StatusCode::DATA_LOSS;

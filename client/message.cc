@@ -45,9 +45,8 @@ OptionGroup HelpOptionGroup() {
 Option NoRetryOption() {
   return {.name = "no-retry",
           .help =
-              "Fail at once where the server is full or not there. Default: up "
-              "to 4 more "
-              "tries, as late as the server asks for."};
+              "Fail at once where the server is full or not there. Default: up to 4 more tries, as "
+              "late as the server asks for."};
 }
 
 }  // namespace magnet::client

@@ -41,8 +41,7 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
 
 std::string LimitsText(const v1::Limits& limits) {
   return absl::StrFormat(
-      "clips up to %g s, prompts up to %d bytes, %d sections, %d texts, %d "
-      "steps, given audio up "
+      "clips up to %g s, prompts up to %d bytes, %d sections, %d texts, %d steps, given audio up "
       "to %.1f MiB",
       limits.max_duration_seconds(), limits.max_prompt_bytes(), limits.max_sections(),
       limits.max_prompts(), limits.max_total_steps(),
@@ -115,8 +114,7 @@ Command ModelsCommand() {
   command.name = "models";
   command.summary = "List the server's models.";
   command.description =
-      "Describes the server's models, the default one first, or only MODEL: "
-      "its audio, its limits "
+      "Describes the server's models, the default one first, or only MODEL: its audio, its limits "
       "and what is used where \"generate\" is told nothing.";
   command.operand = {.name = "MODEL"};
   command.groups = {{"Output", {{.name = "json", .help = "Print the server's answer as JSON."}}},

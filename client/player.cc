@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 extern char** environ;
@@ -39,11 +40,17 @@ bool IsRaw(v1::AudioFormat format) {
   return format == v1::AUDIO_FORMAT_PCM_S16 || format == v1::AUDIO_FORMAT_PCM_F32;
 }
 
-bool IsInstalled(const std::string& search_path, const std::string& program) {
+// Empty when it is not installed.
+std::string PathOf(const std::string& program, const std::string& search_path) {
   for (const auto folder : absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
-    if (access(absl::StrCat(folder, "/", program).c_str(), X_OK) == 0) return true;
+    const std::string path = absl::StrCat(folder, "/", program);
+    if (access(path.c_str(), X_OK) == 0) return path;
   }
-  return false;
+  return "";
+}
+
+std::string QuotedForShell(const std::string& word) {
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
 // The child has our pipe for its input, and none of our signal settings.
@@ -80,14 +87,13 @@ absl::StatusOr<std::string> FindPlayer(const std::string& search_path, v1::Audio
   }
   for (const KnownPlayer& player : kPlayers) {
     if (player.only_wav && !IsWav(format)) continue;
-    if (IsInstalled(search_path, player.program)) {
-      return absl::StrCat("exec ", player.program, " ", player.arguments);
+    if (const std::string path = PathOf(player.program, search_path); !path.empty()) {
+      return absl::StrCat("exec ", QuotedForShell(path), " ", player.arguments);
     }
   }
-  return absl::NotFoundError(IsWav(format) ? "--play: no player found; install ffmpeg, "
-                                             "mpv, alsa-utils, sox or pipewire"
-                                           : "--play: no player for this format found; "
-                                             "install ffmpeg or mpv, or use wav");
+  return absl::NotFoundError(
+      IsWav(format) ? "--play: no player found; install ffmpeg, mpv, alsa-utils, sox or pipewire"
+                    : "--play: no player for this format found; install ffmpeg or mpv, or use wav");
 }
 
 absl::StatusOr<std::unique_ptr<Player>> Player::Start(const std::string& command) {

@@ -54,24 +54,40 @@ install_debian_packages() {
     fail "apt-get could not install the packages above; this project is built on Debian 12 (bookworm)"
 }
 
-# Unpacks the wheels of a requirements file into a folder, once per content of that file.
-unpack_wheels() { # file target
-  local stamp
-  stamp=$2/.$(basename "$1" .txt).$(sha256sum "$1" | cut -c1-16)
-  if [ -e "$stamp" ]; then
-    say "$(basename "$1" .txt): present"
+# The file that says that a list of wheels is unpacked, by the list's content.
+stamp_of() { echo "$deps/site/.$(basename "$1" .txt).$(sha256sum "$1" | cut -c1-16)"; }
+
+# A list that has changed: nobody knows which files were the old one's.
+drop_outdated_wheels() { # file ...
+  local file stamp
+  for file in "$@"; do
+    for stamp in "$deps/site/.$(basename "$file" .txt)".*; do
+      [ ! -e "$stamp" ] || [ "$stamp" = "$(stamp_of "$file")" ] || rm -rf "$deps/site"
+    done
+  done
+}
+
+# Unpacks the wheels of a list into .deps/site, beside what is there: several of them
+# share the folder nvidia/, which `pip --upgrade` would empty.
+unpack_wheels() { # file
+  local name platforms=() glibc
+  name=$(basename "$1" .txt)
+  if [ -e "$(stamp_of "$1")" ]; then
+    say "$name: present"
     return
   fi
-  say "$(basename "$1" .txt): unpacking wheels into ${2#"$root"/}"
-  mkdir -p "$2"
-  python3 -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --no-cache-dir \
-    --require-hashes --only-binary=:all: --upgrade --target "$2" \
-    --implementation cp --python-version 3.11 --platform manylinux_2_28_x86_64 \
-    --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 \
-    --platform manylinux2014_x86_64 -r "$1" ||
+  say "$name: unpacking wheels into .deps/site"
+  for glibc in {36..17}; do platforms+=(--platform "manylinux_2_${glibc}_x86_64"); done
+  rm -rf "$deps/site.new" "$deps/tmp"
+  mkdir -p "$deps/site" "$deps/tmp"
+  TMPDIR=$deps/tmp python3 -m pip install --quiet --disable-pip-version-check \
+    --root-user-action=ignore --no-deps --no-compile --no-cache-dir \
+    --require-hashes --only-binary=:all: --target "$deps/site.new" --implementation cp \
+    --python-version 3.11 "${platforms[@]}" --platform manylinux2014_x86_64 -r "$1" ||
     fail "pip could not fetch the wheels of $1: check the network and the free disk space (2 GB; 8 GB with --gpu)"
-  rm -f "$2/.$(basename "$1" .txt)".*
-  touch "$stamp"
+  cp -alf "$deps/site.new/." "$deps/site"
+  rm -rf "$deps/site.new" "$deps/tmp"
+  touch "$(stamp_of "$1")"
 }
 
 unpack_sentencepiece() {
@@ -111,9 +127,11 @@ install_dev_tools() {
 }
 
 [ "$(uname -m)" = x86_64 ] || fail "this project is built for x86-64, not $(uname -m)"
-install_debian_packages $(list debian.txt) $([ "$want_dev" = 0 ] || list debian-dev.txt)
-unpack_wheels "$packages/torch.txt" "$deps/site"
-[ "$want_gpu" = 0 ] || unpack_wheels "$packages/cuda.txt" "$deps/site"
+read -ra debian_packages <<<"$(list debian.txt) $([ "$want_dev" = 0 ] || list debian-dev.txt)"
+install_debian_packages "${debian_packages[@]}"
+drop_outdated_wheels "$packages/torch.txt" "$packages/cuda.txt"
+unpack_wheels "$packages/torch.txt"
+[ "$want_gpu" = 0 ] || unpack_wheels "$packages/cuda.txt"
 unpack_sentencepiece
 [ "$want_dev" = 0 ] || install_dev_tools
 say "done"

@@ -17,4 +17,6 @@ cd "$root"
 deploy/setup.sh --dev
 cmake --preset "$preset"
 cmake --build --preset "$preset"
+# The tools are installed: a test that lacks one fails instead of being skipped.
+export MAGNET_REQUIRE_TOOLS=1
 ctest --preset "$preset" --output-on-failure "$@"

@@ -1,7 +1,7 @@
 #include "model/generator.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,7 +11,7 @@
 #include "model/bundle.h"
 #include "model/clip_generation.h"
 #include "model/given_codes.h"
-#include "model/layers/linear.h"
+#include "model/layers/uninitialized_weights.h"
 #include "model/torch_errors.h"
 
 namespace magnet {
@@ -129,10 +129,7 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
 
 absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder,
                              const GeneratorOptions& options, Engine& engine) {
-  {
-    const UninitializedWeights unset;
-    engine.transformer = MagnetTransformer(bundle.config.lm);
-  }
+  engine.transformer = MagnetTransformer(bundle.config.lm);
   engine.transformer->to(ArithmeticType(options.precision));
   engine.transformer->eval();
   return LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);
@@ -166,6 +163,7 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   const auto bundle = OpenBundle(folder);
   if (!bundle.ok()) return bundle.status();
   const torch::NoGradGuard no_grad;
+  const UninitializedWeights unset;
   engine.config = bundle->config;
   engine.limits = options.limits;
   if (auto s = LoadTransformer(*bundle, folder, options, engine); !s.ok()) return s;

@@ -1,6 +1,6 @@
 #include "model/torch_errors.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <new>
 #include <string>

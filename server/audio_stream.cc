@@ -1,7 +1,5 @@
 #include "server/audio_stream.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 
 namespace magnet {
@@ -31,9 +29,10 @@ absl::StatusOr<std::vector<EncodedChunk>> AudioStream::Add(absl::Span<const floa
         absl::StrCat("the model made more than the ", shape_.num_samples, " samples it announced"));
   }
   std::vector<EncodedChunk> chunks;
-  while (!samples.empty()) {
-    const auto piece =
-        samples.first(std::min(samples.size(), static_cast<size_t>(max_chunk_samples_)));
+  const auto most = static_cast<size_t>(max_chunk_samples_);
+  // Pieces of one size, so that none is a mere remainder.
+  for (size_t left = (samples.size() + most - 1) / most; left > 0; --left) {
+    const auto piece = samples.first((samples.size() + left - 1) / left);
     samples.remove_prefix(piece.size());
     auto bytes = encoder_->Encode(piece);
     if (!bytes.ok()) return bytes.status();

@@ -9,7 +9,7 @@
 namespace magnet {
 namespace {
 
-constexpr unsigned int kRefreshSeconds = 5;
+constexpr unsigned int kRefreshSeconds = 1;
 
 struct SslContextDeleter {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }

@@ -25,8 +25,8 @@ struct TlsFiles {
 // name the file.
 absl::Status CheckTlsFiles(const TlsFiles& files);
 
-// Credentials that look at the files every few seconds, so that new certificates
-// are taken up without a restart. Errors as CheckTlsFiles.
+// Credentials that look at the files every second, so that new connections get new
+// certificates without a restart; open ones keep theirs. Errors as CheckTlsFiles.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const TlsFiles& files);
 

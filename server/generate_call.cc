@@ -25,7 +25,9 @@ std::string LoggedPrompt(const v1::GenerateRequest& request) {
 }  // namespace
 
 GenerateCall::GenerateCall(grpc::CallbackServerContext& context, const CallEnvironment& environment)
-    : context_(context), environment_(environment), arrival_(environment.clock.Now()) {}
+    : context_(context), environment_(environment), arrival_(environment.clock.Now()) {
+  environment.open_calls.Enter();
+}
 
 GenerateCall::~GenerateCall() = default;
 
@@ -34,26 +36,42 @@ GenerateCall* GenerateCall::Start(grpc::CallbackServerContext& context,
                                   const CallEnvironment& environment) {
   const std::shared_ptr<GenerateCall> call(new GenerateCall(context, environment));
   call->self_ = call;
-  if (absl::Status status = call->Submit(request); !status.ok()) {
-    call->Reject(status);
-  } else {
-    call->ArmStallTimer();
-  }
+  call->ArmStallTimer();
+  if (absl::Status status = call->Accept(request); !status.ok()) call->Reject(status);
   return call.get();
 }
 
-absl::Status GenerateCall::Submit(const v1::GenerateRequest& request) {
+// What takes time is left to the worker: reactions of gRPC must not block.
+absl::Status GenerateCall::Accept(const v1::GenerateRequest& request) {
+  if (absl::Status status = Identify(request); !status.ok()) return status;
+  if (!request.has_given_audio()) return Submit(request);
+  // gRPC keeps the request until OnDone, which cannot come before the call's end.
+  if (environment_.worker.TryRun(
+          [call = shared_from_this(), &request] { call->SubmitLater(request); })) {
+    return absl::OkStatus();
+  }
+  return MakeRetryableError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+                            "too many requests with given audio wait to be read", absl::Seconds(1));
+}
+
+absl::Status GenerateCall::Identify(const v1::GenerateRequest& request) {
   record_.peer = context_.peer();
   record_.request_id = RequestId(context_);
   record_.traceparent = TraceParent(context_);
   record_.prompt = LoggedPrompt(request);
   auto client = environment_.keys.Authenticate(ClientMetadata(context_, "authorization"));
   if (!client.ok()) return client.status();
-  record_.key = client->name;
+  client_ = *std::move(client);
+  record_.key = client_.name;
   auto model = environment_.models.Find(request.model());
   if (!model.ok()) return model.status();
-  const ModelConfig& config = (*model)->config();
-  record_.model = config.name;
+  model_ = *model;
+  record_.model = model_->config().name;
+  return absl::OkStatus();
+}
+
+absl::Status GenerateCall::Submit(const v1::GenerateRequest& request) {
+  const ModelConfig& config = model_->config();
   auto converted = ConvertRequest(request, config, environment_.limits, FreshSeed());
   if (!converted.ok()) return converted.status();
 
@@ -61,19 +79,37 @@ absl::Status GenerateCall::Submit(const v1::GenerateRequest& request) {
   model_version_ = config.version;
   sample_rate_hz_ = config.codec.sample_rate_hz;
   format_ = converted->format;
-  chunk_samples_ = int64_t{converted->chunk_frames} * config.codec.hop_length();
+  chunk_samples_ = converted->chunk_samples;
   wants_progress_ = converted->wants_progress;
-  auto id = environment_.scheduler.Submit({.generator = *model,
+  auto id = environment_.scheduler.Submit({.generator = model_,
                                            .spec = std::move(converted->spec),
                                            .priority = converted->priority,
-                                           .client = *client,
+                                           .client = client_,
                                            .arrival = arrival_,
-                                           .deadline = Deadline(context_),
-                                           .chunk_frames = converted->chunk_frames},
+                                           .deadline = Deadline(context_)},
                                           shared_from_this());
   if (!id.ok()) return id.status();
-  job_id_ = *id;
+  std::optional<absl::Status> abandoned;
+  {
+    absl::MutexLock lock(&mutex_);
+    job_id_ = *id;
+    abandoned = abandoned_;
+  }
+  if (abandoned) environment_.scheduler.Cancel(*id, *std::move(abandoned));
   return absl::OkStatus();
+}
+
+void GenerateCall::SubmitLater(const v1::GenerateRequest& request) {
+  std::optional<absl::Status> abandoned;
+  {
+    absl::MutexLock lock(&mutex_);
+    abandoned = abandoned_;
+  }
+  if (abandoned) {
+    environment_.metrics.CountCancellation(JobPhase::kQueued);
+    return OnFinished({.status = *abandoned});
+  }
+  if (absl::Status status = Submit(request); !status.ok()) Reject(status);
 }
 
 void GenerateCall::Reject(const absl::Status& status) {
@@ -298,7 +334,10 @@ void GenerateCall::Abandon(absl::Status status) {
   Advance();
 }
 
-void GenerateCall::OnDone() { const std::shared_ptr<GenerateCall> last = std::move(self_); }
+void GenerateCall::OnDone() {
+  environment_.open_calls.Leave();
+  const std::shared_ptr<GenerateCall> last = std::move(self_);
+}
 
 void GenerateCall::ArmStallTimer() {
   // A new one each time: an alarm cannot be set again from its own reaction.

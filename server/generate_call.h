@@ -2,10 +2,10 @@
 // scheduler drives.
 //
 // Threads meet here: gRPC's callback threads bring OnWriteDone, OnCancel and
-// OnDone, the model thread brings the job's results. Neither waits for the
-// other: results go into `outbox_`, and whoever comes by starts the next write.
-// gRPC operations are started without holding the mutex, since gRPC may run their
-// reactions on the same thread.
+// OnDone, the model thread brings the job's results, and a request with given audio
+// is checked and submitted on the worker. None waits for another: results go into `outbox_`, and
+// whoever comes by starts the next write. gRPC operations are started without holding the mutex,
+// since gRPC may run their reactions on the same thread.
 #ifndef MAGNET_SERVER_GENERATE_CALL_H_
 #define MAGNET_SERVER_GENERATE_CALL_H_
 
@@ -29,8 +29,10 @@
 #include "server/generation_request.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
+#include "server/open_calls.h"
 #include "server/request_log.h"
 #include "server/scheduler.h"
+#include "server/worker_thread.h"
 
 namespace magnet {
 
@@ -38,6 +40,8 @@ namespace magnet {
 struct CallEnvironment {
   const ModelRegistry& models;
   Scheduler& scheduler;
+  WorkerThread& worker;  // checks requests with given audio
+  OpenCalls& open_calls;
   Metrics& metrics;
   const ApiKeys& keys;
   RequestLog& log;
@@ -84,7 +88,10 @@ class GenerateCall : public grpc::ServerWriteReactor<v1::GenerateResponse>,
 
   GenerateCall(grpc::CallbackServerContext& context, const CallEnvironment& environment);
 
+  absl::Status Accept(const v1::GenerateRequest& request);
+  absl::Status Identify(const v1::GenerateRequest& request);
   absl::Status Submit(const v1::GenerateRequest& request);
+  void SubmitLater(const v1::GenerateRequest& request);
   void Reject(const absl::Status& status);
   void Abandon(absl::Status status);
   absl::Status CancelReason() const;
@@ -106,6 +113,8 @@ class GenerateCall : public grpc::ServerWriteReactor<v1::GenerateResponse>,
   std::unique_ptr<grpc::Alarm> stall_timer_;
 
   // Set before the job is submitted, then constant.
+  Generator* model_ = nullptr;
+  ClientLimits client_;
   RequestRecord record_;
   std::string model_version_;
   int sample_rate_hz_ = 0;

@@ -125,7 +125,7 @@ void ConvertGivenAudio(const v1::GivenAudio& from, const RequestLimits& limits, 
   to.sample_rate_hz = audio->sample_rate_hz;
 }
 
-void ConvertOutput(const v1::OutputOptions& from, double frame_rate_hz, GenerationRequest& to,
+void ConvertOutput(const v1::OutputOptions& from, int sample_rate_hz, GenerationRequest& to,
                    Violations& violations) {
   ConvertEnum(kFormats, from.format(), "output.format", to.format, violations);
   const double seconds = from.has_chunk_seconds() ? from.chunk_seconds() : kDefaultChunkSeconds;
@@ -135,7 +135,7 @@ void ConvertOutput(const v1::OutputOptions& from, double frame_rate_hz, Generati
                                               kMaxChunkSeconds, " seconds, found ", seconds)});
     return;
   }
-  to.chunk_frames = std::max(1, static_cast<int>(seconds * frame_rate_hz));
+  to.chunk_samples = std::max<int64_t>(1, static_cast<int64_t>(seconds * sample_rate_hz));
 }
 
 // The request's name of a field of GenerationSpec; most are called the same.
@@ -163,7 +163,7 @@ absl::StatusOr<GenerationRequest> ConvertRequest(const v1::GenerateRequest& requ
   if (request.has_given_audio()) {
     ConvertGivenAudio(request.given_audio(), limits, spec.given_audio, violations);
   }
-  ConvertOutput(request.output(), config.codec.frame_rate_hz(), result, violations);
+  ConvertOutput(request.output(), config.codec.sample_rate_hz, result, violations);
   ConvertEnum(kPriorities, request.priority(), "priority", result.priority, violations);
   result.wants_progress = !request.has_progress() || request.progress();
   const bool unreadable_audio = request.has_given_audio() && spec.given_audio.empty();

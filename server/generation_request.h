@@ -10,7 +10,7 @@
 #include "model/generation_spec.h"
 #include "model/model_config.h"
 #include "server/audio_encoder.h"
-#include "server/scheduler.h"
+#include "server/job.h"
 
 namespace magnet {
 
@@ -23,7 +23,7 @@ struct GenerationRequest {
   GenerationSpec spec;
   AudioFormat format = AudioFormat::kWavS16;
   JobPriority priority = JobPriority::kNormal;
-  int chunk_frames = 1;  // codec frames per AudioChunk, at least 1
+  int64_t chunk_samples = 1;  // most samples of the model per AudioChunk, at least 1
   bool wants_progress = true;
 };
 

@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "absl/time/clock.h"
 #include "server/status_conversion.h"
 #include "server/version.h"
 
@@ -10,18 +11,23 @@ namespace {
 
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
-// A step of the default model takes about 20 ms on a GPU and a second on two
-// cores; a default request 1 s and a minute; queues multiply that.
-const Buckets kStepSeconds = {0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2,
-                              0.35,  0.5,  0.75, 1,    1.5,  2.5,   5,   10};
-const Buckets kRequestSeconds = {0.25, 0.5, 1,  2,  3,  5,   7.5, 10, 15,
-                                 20,   30,  45, 60, 90, 120, 300, 600};
-const Buckets kQueueSeconds = {0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1,  2.5,
-                               5,     10,   30,   60,  120,  300, 600};
+// Where the edges come from (bench/engine_bench.cc and bench/server_overhead.py; two
+// cores with AVX2, float32, busy with other work): a guided step of the released
+// small size takes 6.2 s in the first stage, 5.3 s in later ones and 1.7 s when one
+// span is left, so that a default request takes three to five minutes, 20 to 30
+// times real time; a step of the tests' tiny model takes 20 to 40 ms and a request
+// 8 s. Accelerators lie between, or below. Edges are never further apart than a
+// factor of two and a half, and closer where the figures lie.
+const Buckets kStepSeconds = {0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35,
+                              0.5,   0.75,  1,    1.5,  2,     3,    4.5,   6,   8,   12};
+const Buckets kRequestSeconds = {0.1, 0.25, 0.5, 1,  2,   3,   5,   7.5, 10,  15,
+                                 20,  30,   45,  60, 120, 180, 240, 300, 600, 1800};
+const Buckets kQueueSeconds = {0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1,   2.5,
+                               5,     10,   30,   60,  120,  300, 600, 1800};
 // A guided pass over a window of 10 s at 50 frames per second is 1000 rows.
 const Buckets kStepRows = {128, 256, 512, 1000, 2000, 3000, 4000, 6000, 8000, 12000, 16000};
-const Buckets kRealTimeFactor = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75,
-                                 1,    1.5,  2,   3,    5,   7.5, 10,  20};
+const Buckets kRealTimeFactor = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1,
+                                 1.5,  2,    3,   5,    10,  15,  20,  30,   50};
 
 template <typename Builder>
 auto& Register(Builder builder, const char* name, const char* help,
@@ -48,6 +54,19 @@ const char* PhaseName(JobPhase phase) {
 
 }  // namespace
 
+// Made first in a method that changes values, and counted at its end.
+class Metrics::Change {
+ public:
+  explicit Change(Metrics& metrics) : metrics_(metrics) {}
+  ~Change() {
+    absl::MutexLock lock(&metrics_.mutex_);
+    ++metrics_.num_changes_;
+  }
+
+ private:
+  Metrics& metrics_;
+};
+
 Metrics::Metrics()
     : registry_(std::make_shared<prometheus::Registry>()),
       requests_(Register(prometheus::BuildCounter(), "magnet_requests_total",
@@ -64,6 +83,13 @@ Metrics::Metrics()
                               "Memory that a model's weights and, where the device can tell, its "
                               "work hold, by model.",
                               *registry_)),
+      connections_(Register(prometheus::BuildGauge(), "magnet_connections",
+                            "Open connections of the gRPC service.", *registry_)
+                       .Add({})),
+      refused_connections_(Register(prometheus::BuildCounter(), "magnet_connections_refused_total",
+                                    "Connections closed at once because too many were open.",
+                                    *registry_)
+                               .Add({})),
       running_(Register(prometheus::BuildGauge(), "magnet_requests_running",
                         "Requests that have left the queue and have not ended.", *registry_)
                    .Add({})),
@@ -99,10 +125,16 @@ Metrics::Metrics()
            "Always 1; the labels say what was built.", *registry_)
       .Add({{"version", kVersion}, {"compiler", kCompiler}})
       .Set(1);
+  Register(prometheus::BuildGauge(), "process_start_time_seconds",
+           "Start of the process, in seconds since 1970: it changes with every restart.",
+           *registry_)
+      .Add({})
+      .Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
   SetLoad(/*running=*/0, /*waiting=*/0);
 }
 
 void Metrics::CountRequest(const RequestOutcome& outcome) {
+  const Change change(*this);
   const std::string model = outcome.model.empty() ? "none" : outcome.model;
   requests_.Add({{"model", model}, {"code", CodeName(outcome.code)}}).Increment();
   if (outcome.audio_seconds > 0) {
@@ -117,29 +149,64 @@ void Metrics::CountRequest(const RequestOutcome& outcome) {
 }
 
 void Metrics::CountRejection(const std::string& reason) {
+  const Change change(*this);
   rejected_.Add({{"reason", reason}}).Increment();
 }
 
 void Metrics::CountCancellation(JobPhase phase) {
+  const Change change(*this);
   cancelled_.Add({{"phase", PhaseName(phase)}}).Increment();
 }
 
 void Metrics::SetLoad(int running, int waiting) {
+  const Change change(*this);
   running_.Set(running);
   waiting_.Set(waiting);
 }
 
-void Metrics::ObserveQueueTime(double seconds) { queue_seconds_.Observe(seconds); }
+void Metrics::ObserveQueueTime(double seconds) {
+  const Change change(*this);
+  queue_seconds_.Observe(seconds);
+}
 
 void Metrics::ObserveStep(double seconds, int64_t rows) {
+  const Change change(*this);
   step_seconds_.Observe(seconds);
   step_rows_.Observe(static_cast<double>(rows));
 }
 
-void Metrics::AddBacklog(int64_t bytes) { backlog_.Increment(static_cast<double>(bytes)); }
+void Metrics::SetConnections(int open) {
+  const Change change(*this);
+  connections_.Set(open);
+}
+
+void Metrics::CountRefusedConnection() {
+  const Change change(*this);
+  refused_connections_.Increment();
+}
+
+void Metrics::AddBacklog(int64_t bytes) {
+  const Change change(*this);
+  backlog_.Increment(static_cast<double>(bytes));
+}
 
 void Metrics::SetDeviceMemory(const std::string& model, int64_t bytes) {
+  const Change change(*this);
   device_memory_.Add({{"model", model}}).Set(static_cast<double>(bytes));
+}
+
+int64_t Metrics::num_changes() const {
+  absl::MutexLock lock(&mutex_);
+  return num_changes_;
+}
+
+bool Metrics::AwaitChange(int64_t seen, absl::Time deadline) const {
+  absl::MutexLock lock(&mutex_);
+  const auto changed = [this, seen] {
+    mutex_.AssertReaderHeld();
+    return num_changes_ != seen;
+  };
+  return mutex_.AwaitWithDeadline(absl::Condition(&changed), deadline);
 }
 
 std::string Metrics::Text() const {

@@ -14,7 +14,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace magnet {
 
@@ -46,6 +49,8 @@ class Metrics {
   void ObserveQueueTime(double seconds);
   void ObserveStep(double seconds, int64_t rows);
   void AddBacklog(int64_t bytes);  // negative: sent
+  void SetConnections(int open);
+  void CountRefusedConnection();
   void SetDeviceMemory(const std::string& model, int64_t bytes);
 
   // What an HTTP exposer serves; also the tests' way in.
@@ -54,13 +59,23 @@ class Metrics {
   // The exposition in Prometheus' text format.
   std::string Text() const;
 
+  // How often values have changed, and the wait for the next time: for who needs to
+  // know when a value is reached. False when nothing has changed since `seen` and
+  // does not before `deadline`.
+  int64_t num_changes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool AwaitChange(int64_t seen, absl::Time deadline) const ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
+  class Change;
+
   std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Counter>& rejected_;
   prometheus::Family<prometheus::Counter>& cancelled_;
   prometheus::Family<prometheus::Counter>& audio_seconds_;
   prometheus::Family<prometheus::Gauge>& device_memory_;
+  prometheus::Gauge& connections_;
+  prometheus::Counter& refused_connections_;
   prometheus::Gauge& running_;
   prometheus::Gauge& waiting_;
   prometheus::Gauge& backlog_;
@@ -70,6 +85,9 @@ class Metrics {
   prometheus::Histogram& step_seconds_;
   prometheus::Histogram& step_rows_;
   prometheus::Histogram& real_time_factor_;
+
+  mutable absl::Mutex mutex_;
+  int64_t num_changes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace magnet

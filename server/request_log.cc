@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/status_conversion.h"
 
 namespace magnet {
@@ -48,7 +50,16 @@ void RequestLog::Event(absl::Time time, const std::string& message) {
 
 void RequestLog::WriteLine(const std::string& line) {
   absl::MutexLock lock(&mutex_);
+  if (lost_lines_ > 0) {
+    out_ << Dump({{"time", Timestamp(absl::Now())},
+                  {"event", "server"},
+                  {"message", absl::StrCat(lost_lines_, " lines of this log could not be written")}})
+         << '\n';
+  }
   out_ << line << '\n' << std::flush;
+  lost_lines_ = out_ ? 0 : lost_lines_ + 1;
+  // A stream that has failed once takes nothing more until it is told to.
+  out_.clear();
 }
 
 }  // namespace magnet

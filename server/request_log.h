@@ -32,7 +32,8 @@ struct RequestRecord {
   std::string prompt;
 };
 
-// Thread-safe; lines are never mixed.
+// Thread-safe; lines are never mixed. Lines that cannot be written, as when a disk is
+// full, are lost; the next one that can is preceded by their number.
 class RequestLog {
  public:
   // `out` must outlive the log. Prompts are personal: they are written only when
@@ -49,6 +50,7 @@ class RequestLog {
 
   absl::Mutex mutex_;
   std::ostream& out_ ABSL_GUARDED_BY(mutex_);
+  int64_t lost_lines_ ABSL_GUARDED_BY(mutex_) = 0;  // since the last that was written
   const bool with_prompts_;
 };
 

@@ -2,51 +2,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <limits>
+#include <cmath>
 #include <optional>
-#include <string>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "server/guarded_generator.h"
 #include "server/status_conversion.h"
 
 namespace magnet {
 namespace {
-
-constexpr int64_t kUnlimitedRows = std::numeric_limits<int64_t>::max();
-// Clean steps after which twice the rows are tried again.
-constexpr int kStepsBeforeGrowth = 256;
-
-absl::Status ExceptionStatus(const std::exception& error) {
-  return MakeError(absl::StatusCode::kInternal, "GENERATION_FAILED",
-                   absl::StrCat("the model threw an exception: ", error.what()));
-}
-
-absl::StatusOr<std::unique_ptr<Generation>> GuardedBegin(Generator& generator,
-                                                         const GenerationSpec& spec) {
-  try {
-    return generator.Begin(spec);
-  } catch (const std::exception& error) {
-    return ExceptionStatus(error);
-  }
-}
-
-std::vector<absl::Status> GuardedStep(Generator& generator, absl::Span<Generation* const> batch) {
-  try {
-    return generator.Step(batch);
-  } catch (const std::exception& error) {
-    return std::vector<absl::Status>(batch.size(), ExceptionStatus(error));
-  }
-}
-
-absl::StatusOr<std::vector<float>> GuardedDecode(Generator& generator, Generation& generation,
-                                                 int max_frames) {
-  try {
-    return generator.DecodeAudio(generation, max_frames);
-  } catch (const std::exception& error) {
-    return ExceptionStatus(error);
-  }
-}
 
 bool HasUndecodedAudio(const GenerationProgress& progress) {
   return progress.frames_decoded < progress.frames_ready;
@@ -61,6 +25,11 @@ int64_t EstimatedRows(const JobRequest& request) {
   const ModelConfig& config = request.generator->config();
   const double frames = request.spec.duration_seconds * config.codec.frame_rate_hz();
   return 2 * static_cast<int64_t>(std::min<double>(frames, config.lm.window_frames));
+}
+
+int DecodeFrames(const JobRequest& request, double seconds) {
+  const double frames = seconds * request.generator->config().codec.frame_rate_hz();
+  return std::max(1, static_cast<int>(std::lround(frames)));
 }
 
 }  // namespace
@@ -88,7 +57,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, const Clock& clock, Metric
       clock_(clock),
       metrics_(metrics),
       admission_(options.admission),
-      fitting_rows_(kUnlimitedRows),
+      row_budget_(options.max_batch_rows),
       thread_([this] { Run(); }) {}
 
 Scheduler::~Scheduler() {
@@ -244,8 +213,8 @@ bool Scheduler::DecodeReadyAudio() {
 
 void Scheduler::DecodeChunk(Job& job) {
   const absl::Time before = clock_.Now();
-  absl::StatusOr<std::vector<float>> samples =
-      GuardedDecode(*job.request.generator, *job.generation, job.request.chunk_frames);
+  absl::StatusOr<std::vector<float>> samples = GuardedDecode(
+      *job.request.generator, *job.generation, DecodeFrames(job.request, options_.decode_seconds));
   job.compute += clock_.Now() - before;
   if (!samples.ok()) return EndJob(job, samples.status());
   if (!samples->empty()) {
@@ -257,20 +226,18 @@ void Scheduler::DecodeChunk(Job& job) {
   if (IsComplete(job.generation->progress())) EndJob(job, absl::OkStatus());
 }
 
-int64_t Scheduler::RowBudget() const { return std::min(options_.max_batch_rows, fitting_rows_); }
-
 std::vector<Scheduler::JobPtr> Scheduler::FormBatch() {
   std::vector<JobPtr> batch;
   int64_t rows = 0;
   for (const JobPtr& job : RunnableJobs()) {
     if (job->generation == nullptr) {
-      const bool fits = batch.empty() || rows + EstimatedRows(job->request) <= RowBudget();
+      const bool fits = batch.empty() || rows + EstimatedRows(job->request) <= row_budget_.rows();
       if (!fits) break;
       if (!Begin(job)) continue;
     }
     const int64_t job_rows = job->generation->next_step_rows();
     if (job_rows == 0) continue;
-    if (!batch.empty() && rows + job_rows > RowBudget()) break;
+    if (!batch.empty() && rows + job_rows > row_budget_.rows()) break;
     batch.push_back(job);
     rows += job_rows;
   }
@@ -332,15 +299,8 @@ void Scheduler::StepGroup(const std::vector<JobPtr>& group) {
       AfterStep(group[i], statuses[i], windows[i]);
     }
   }
-  if (out_of_memory.empty()) {
-    if (++clean_steps_ >= kStepsBeforeGrowth && fitting_rows_ < options_.max_batch_rows) {
-      fitting_rows_ *= 2;
-      clean_steps_ = 0;
-    }
-    return;
-  }
-  fitting_rows_ = std::max<int64_t>(rows / 2, 1);
-  clean_steps_ = 0;
+  if (out_of_memory.empty()) return row_budget_.OnFit();
+  row_budget_.OnOutOfMemory(rows);
   RetryInHalves(out_of_memory);
 }
 

@@ -14,7 +14,7 @@
 // `max_batch_rows` token rows are together; 0 means one job per step, which is
 // right for CPUs, where merging rows gains nothing. A job that waits is begun
 // when the walk reaches it and there is room. Audio that is ready is decoded
-// before the next step.
+// before the next step, about a second at a time.
 //
 // Back-pressure. While a listener has no room, its job is neither stepped nor
 // decoded; the others go on. The listener calls Resume when it has room again.
@@ -46,63 +46,21 @@
 #include "model/generator.h"
 #include "server/admission.h"
 #include "server/clock.h"
+#include "server/job.h"
 #include "server/metrics.h"
+#include "server/row_budget.h"
 
 namespace magnet {
-
-struct JobStarted {
-  GenerationProgress progress;
-  int64_t num_samples = 0;  // of the whole clip, at the model's rate
-  double queue_seconds = 0;
-};
-
-struct JobReport {
-  absl::Status status;
-  JobPhase phase = JobPhase::kQueued;  // when it ended
-  double queue_seconds = 0;
-  double compute_seconds = 0;  // passes and decoding it took part in
-  int64_t passes = 0;
-};
-
-// Where the results of one job go.
-class JobListener {
- public:
-  virtual ~JobListener() = default;
-
-  // The job has left the queue.
-  virtual void OnStarted(const JobStarted& started) = 0;
-
-  // A step is done. `working_seconds` is the time since OnStarted.
-  virtual void OnProgress(const GenerationProgress& progress, double working_seconds) = 0;
-
-  // The next samples, in order. An error ends the job with it.
-  virtual absl::Status OnAudio(std::vector<float> samples) = 0;
-
-  // The end, after which nothing else comes. The job's place is free already.
-  virtual void OnFinished(const JobReport& report) = 0;
-
-  // Whether more audio is welcome. Any thread, with the scheduler's mutex held:
-  // must not block and must not call the scheduler.
-  virtual bool HasRoom() const = 0;
-};
-
-enum class JobPriority { kLow = 0, kNormal = 1, kHigh = 2 };
-
-struct JobRequest {
-  Generator* generator = nullptr;  // must outlive the scheduler
-  GenerationSpec spec;
-  JobPriority priority = JobPriority::kNormal;
-  ClientLimits client;
-  absl::Time arrival;
-  absl::Time deadline = absl::InfiniteFuture();
-  int chunk_frames = 1;  // > 0; most codec frames per OnAudio
-};
 
 struct SchedulerOptions {
   AdmissionLimits admission = {};
   // Token rows per step. More rows use a GPU better until it is full; beyond
   // that they only delay everyone. 0: one job per step.
   int64_t max_batch_rows = 0;
+  // Audio decoded at a time. A codec decodes a second for half of what four
+  // quarters cost, and first audio waits for it; the same for every request, so
+  // that a clip's samples do not depend on how its client wants them cut.
+  double decode_seconds = 1.0;
 };
 
 using JobId = uint64_t;
@@ -161,7 +119,6 @@ class Scheduler {
   void EndJob(Job& job, absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void RemoveFromLine(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportEnd(Job& job, absl::Status status);
-  int64_t RowBudget() const;
 
   const SchedulerOptions options_;
   const Clock& clock_;
@@ -175,9 +132,7 @@ class Scheduler {
   std::map<Turn, JobPtr> line_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<JobId, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);
 
-  // Of the model thread.
-  int64_t fitting_rows_;  // what memory allowed so far
-  int clean_steps_ = 0;   // since fitting_rows_ changed
+  RowBudget row_budget_;  // of the model thread
 
   std::thread thread_;  // last: it uses all of the above
 };

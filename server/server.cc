@@ -20,8 +20,9 @@ namespace {
 constexpr int64_t kMessageMarginBytes = 1 << 20;
 // What the transport may hold of a stream beyond max_unsent_bytes.
 constexpr int kTransportBufferBytes = 64 << 10;
-// For the last bytes of finished requests to reach their clients.
-constexpr absl::Duration kFlushLimit = absl::Seconds(10);
+// For connections to say goodbye once all calls are over. A client that does not
+// look at its idle connection never answers.
+constexpr absl::Duration kGoodbyeLimit = absl::Seconds(1);
 
 SchedulerOptions OptionsOfScheduler(const ServerConfig& config) {
   return {.admission = {.max_running = config.max_running, .max_waiting = config.max_waiting},
@@ -45,11 +46,11 @@ void SetChannelArguments(const ServerConfig& config, grpc::ServerBuilder& builde
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              Milliseconds(config.keepalive_timeout_seconds));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Pings of the server also for calls that wait in the queue and send nothing.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, kTransportBufferBytes);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
-  // Two servers on one port would share its calls in silence.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("magnet-server");
   quota.Resize(static_cast<size_t>(config.max_connection_memory_bytes));
   builder.SetResourceQuota(quota);
@@ -71,8 +72,11 @@ Server::Server(const ServerConfig& config, std::ostream& log, const Clock& clock
       log_(log, config.log_prompts),
       keys_(config.api_keys),
       scheduler_(OptionsOfScheduler(config), clock, metrics_),
+      worker_(config.max_waiting),
       music_({.models = models_,
               .scheduler = scheduler_,
+              .worker = worker_,
+              .open_calls = open_calls_,
               .metrics = metrics_,
               .keys = keys_,
               .log = log_,
@@ -96,23 +100,25 @@ absl::Status Server::ListenForCalls() {
   auto credentials =
       MakeServerCredentials({config_.tls_certificate, config_.tls_key, config_.tls_client_ca});
   if (!credentials.ok()) return credentials.status();
+  auto listener =
+      Listener::Open(config_.listen,
+                     {.max_connections = config_.max_connections,
+                      .unacknowledged = absl::Seconds(config_.keepalive_timeout_seconds)},
+                     metrics_);
+  if (!listener.ok()) return listener.status();
+  listener_ = *std::move(listener);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(config_.listen, *credentials, &port);
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
   builder.RegisterService(&music_);
   builder.RegisterService(&health_);
   SetChannelArguments(config_, builder);
   grpc_server_ = builder.BuildAndStart();
-  if (grpc_server_ == nullptr) {
-    return absl::UnavailableError(absl::StrCat("listen: cannot listen on ", config_.listen));
-  }
-  address_ = config_.listen;
-  if (const size_t colon = address_.rfind(':'); port > 0 && colon != address_.npos) {
-    address_ = absl::StrCat(address_.substr(0, colon), ":", port);
-  }
-  log_.Event(clock_.Now(), absl::StrCat("listening on ", address_));
+  if (grpc_server_ == nullptr) return absl::InternalError("gRPC's server does not start");
+  listener_->Start(std::move(acceptor));
+  log_.Event(clock_.Now(), absl::StrCat("listening on ", address()));
   return absl::OkStatus();
 }
 
@@ -153,6 +159,10 @@ void Server::Serve() {
 
 void Server::Drain() {
   log_.Event(clock_.Now(), "draining");
+  if (config_.drain_delay_seconds > 0) {
+    health_.SetServing(false);
+    absl::SleepFor(absl::Seconds(config_.drain_delay_seconds));
+  }
   // Refusing first: who sees the new state of health finds it true.
   scheduler_.SetReadiness(Readiness::kDraining);
   health_.SetServing(false);
@@ -160,7 +170,6 @@ void Server::Drain() {
     log_.Event(clock_.Now(), "the time to drain is over: ending what still runs");
     scheduler_.CancelAll(
         MakeError(absl::StatusCode::kUnavailable, "SHUT_DOWN", "the server has shut down"));
-    scheduler_.WaitUntilIdle(kFlushLimit);
   }
   Shutdown();
   log_.Event(clock_.Now(), "shut down");
@@ -173,7 +182,9 @@ void Server::Shutdown() {
   scheduler_.SetReadiness(Readiness::kDraining);
   scheduler_.CancelAll(
       MakeError(absl::StatusCode::kUnavailable, "SHUT_DOWN", "the server has shut down"));
-  grpc_server_->Shutdown(absl::ToChronoTime(absl::Now() + kFlushLimit));
+  open_calls_.AwaitNone(absl::Seconds(config_.flush_seconds));
+  listener_->Stop();
+  grpc_server_->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbyeLimit));
   grpc_server_->Wait();
   grpc_server_.reset();
 }
@@ -199,7 +210,7 @@ absl::Status WarmUp(Generator& generator) {
     if (absl::Status status = generator.Step(batch).front(); !status.ok()) return status;
   }
   while ((*generation)->progress().frames_decoded < (*generation)->progress().frames_ready) {
-    auto samples = generator.DecodeAudio(**generation, /*max_frames=*/16);
+    auto samples = generator.DecodeAudio(**generation, /*max_frames=*/50);
     if (!samples.ok()) return samples.status();
   }
   return absl::OkStatus();

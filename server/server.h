@@ -14,12 +14,15 @@
 #include "server/api_keys.h"
 #include "server/clock.h"
 #include "server/health.h"
+#include "server/listener.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
 #include "server/music_service.h"
+#include "server/open_calls.h"
 #include "server/request_log.h"
 #include "server/scheduler.h"
 #include "server/server_config.h"
+#include "server/worker_thread.h"
 
 namespace prometheus {
 class Exposer;
@@ -44,15 +47,17 @@ class Server {
   // Takes requests from now on; health says SERVING.
   void Serve();
 
-  // Health says NOT_SERVING, new requests are refused, accepted ones finish
-  // within the configured time, the rest ends with UNAVAILABLE. Then closes.
+  // Health says NOT_SERVING; after the configured delay new requests are refused,
+  // accepted ones finish within the configured time, the rest ends with
+  // UNAVAILABLE. When the last bytes are with the transport, connections are
+  // closed, idle ones at once.
   void Drain();
 
   // Reads the API keys again, and checks the certificates.
   void Reload();
 
   // Where it listens, with real port numbers.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_->address(); }
   int metrics_port() const;
 
   Metrics& metrics() { return metrics_; }
@@ -71,11 +76,13 @@ class Server {
   ApiKeys keys_;
   ModelRegistry models_;
   Scheduler scheduler_;  // after models_: ends before them
+  WorkerThread worker_;  // after scheduler_: its tasks submit to it
+  OpenCalls open_calls_;
   HealthService health_;
   MusicService music_;
   std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<Listener> listener_;
   std::unique_ptr<prometheus::Exposer> exposer_;
-  std::string address_;
 };
 
 // The limits that a bundle is opened with.

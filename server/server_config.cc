@@ -35,7 +35,7 @@ const std::vector<OptionGroup<Config>>& Groups() {
         {"prompt-cache", "N", &Config::prompt_cache, "Encoded texts that are kept.", 0, 1e6}}},
       {"Connections",
        {{"listen", "HOST:PORT", &Config::listen,
-         "Address of the gRPC service; port 0 takes a free one."},
+         "Address of the gRPC service, or unix:PATH; port 0 takes a free one."},
         {"insecure", nullptr, &Config::insecure,
          "Allow plain text on addresses that other machines can reach."},
         {"tls-certificate", "FILE", &Config::tls_certificate,
@@ -65,6 +65,8 @@ const std::vector<OptionGroup<Config>>& Groups() {
         {"max-total-steps", "N", &Config::max_total_steps, "Decoding steps per window.", 1, 1e6},
         {"max-given-audio-bytes", "N", &Config::max_given_audio_bytes,
          "Largest sound file in a request.", 0, 1e9},
+        {"max-connections", "N", &Config::max_connections,
+         "Connections that may be open; more are closed as soon as they are made.", 1, 1e6},
         {"max-streams-per-connection", "N", &Config::max_streams_per_connection,
          "Calls that one connection may have open.", 1, 1e6},
         {"max-connection-memory-bytes", "N", &Config::max_connection_memory_bytes,
@@ -76,8 +78,14 @@ const std::vector<OptionGroup<Config>>& Groups() {
          "Drop a client that takes nothing for so long although something waits for it.", 0.01,
          1e6}}},
       {"Running",
-       {{"drain-seconds", "S", &Config::drain_seconds,
+       {{"drain-delay-seconds", "S", &Config::drain_delay_seconds,
+         "Time after SIGTERM or SIGINT in which health says NOT_SERVING and new requests are still "
+         "taken, so that balancers can see the one before callers meet the other.",
+         0, 1e6},
+        {"drain-seconds", "S", &Config::drain_seconds,
          "Time that accepted requests get to finish after SIGTERM or SIGINT.", 0, 1e6},
+        {"flush-seconds", "S", &Config::flush_seconds,
+         "Time that finished requests then get to send their last bytes to slow readers.", 0, 1e6},
         {"log-prompts", nullptr, &Config::log_prompts, "Write prompts into the log."}}}};
   return *groups;
 }
@@ -272,7 +280,7 @@ absl::Status CheckServerConfig(const ServerConfig& config) {
 
 std::string ServerHelp() {
   return absl::StrCat(
-      "usage: magnet-server --models FOLDER [options]\n\n"
+      "Usage: magnet-server --models FOLDER [options]\n\n"
       "Serves text-to-music models over gRPC (magnet.v1.MusicService).\n\n"
       "  --config FILE     YAML file with any of the options below, named with\n"
       "                    underscores; flags win over it\n"
@@ -280,7 +288,7 @@ std::string ServerHelp() {
       "  --help, --version\n",
       OptionHelp(Groups()),
       "\nSignals: SIGTERM and SIGINT finish what was accepted, a second one stops at\n"
-      "once; SIGHUP reads the API keys again.\n"
+      "once; SIGHUP reads the API keys again and checks the certificates.\n"
       "Exit codes: 0 after a shutdown, 1 when it failed, 2 for a wrong configuration.\n");
 }
 

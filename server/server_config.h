@@ -36,13 +36,16 @@ struct ServerConfig {
   int max_prompt_bytes = 4096;
   int max_total_steps = 1000;
   int64_t max_given_audio_bytes = 16 << 20;
+  int max_connections = 1000;
   int max_streams_per_connection = 100;
   int64_t max_connection_memory_bytes = 256 << 20;
   int64_t max_unsent_bytes = 256 << 10;
   double stall_seconds = 60;
   double keepalive_seconds = 30;
   double keepalive_timeout_seconds = 10;
+  double drain_delay_seconds = 0;
   double drain_seconds = 120;
+  double flush_seconds = 10;
 
   bool log_prompts = false;
 };

@@ -1,13 +1,19 @@
 #include "server/server_program.h"
 
-#include <atomic>
+#include <google/protobuf/stubs/logging.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "server/server.h"
+#include "server/service_notifier.h"
 #include "server/version.h"
 
 namespace magnet {
@@ -15,6 +21,8 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+// After the time to drain: for what is then cancelled, and its last bytes.
+constexpr absl::Duration kEndingLimit = absl::Seconds(30);
 
 sigset_t HandledSignals() {
   sigset_t signals;
@@ -53,9 +61,33 @@ class SignalThread {
   sigset_t signals_;
 };
 
+// Reloads the server as long as there is one. Thread-safe.
+class Reloader {
+ public:
+  // After Set(nullptr) no reload is under way.
+  void Set(Server* server) {
+    absl::MutexLock lock(&mutex_);
+    server_ = server;
+  }
+
+  void Reload() {
+    absl::MutexLock lock(&mutex_);
+    if (server_ != nullptr) server_->Reload();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  Server* server_ ABSL_GUARDED_BY(mutex_) = nullptr;
+};
+
 int Fail(int code, const absl::Status& status) {
   std::cerr << "magnet-server: " << status.message() << std::endl;
   return code;
+}
+
+// A service manager that does not listen is no reason to stop.
+void Report(const absl::Status& status) {
+  if (!status.ok()) std::cerr << "magnet-server: " << status.message() << std::endl;
 }
 
 absl::Status LoadModels(const ServerConfig& config, const ModelOpener& open_model,
@@ -72,27 +104,39 @@ absl::Status LoadModels(const ServerConfig& config, const ModelOpener& open_mode
 int Run(const ServerConfig& config, const ModelOpener& open_model, SignalThread& signals) {
   auto server = Server::Listen(config, std::clog, Clock::Real());
   if (!server.ok()) return Fail(kFailed, server.status());
-  // Both outlive this function: the signal thread uses them to the end.
+  // All outlive this function: the signal thread uses them to the end.
   static absl::Notification& end = *new absl::Notification;
-  static std::atomic<Server*> current;
-  current = server->get();
+  static Reloader& reloader = *new Reloader;
+  static ServiceNotifier& manager = *new ServiceNotifier(ServiceNotifier::SocketOfEnvironment());
+  reloader.Set(server->get());
   signals.Start(
       [] {
-        if (Server* running = current) running->Reload();
+        Report(manager.ReloadStarted());
+        reloader.Reload();
+        Report(manager.ReloadEnded());
       },
       end);
   if (absl::Status status = LoadModels(config, open_model, end, **server); !status.ok()) {
-    current = nullptr;
+    reloader.Set(nullptr);
     return Fail(kFailed, status);
   }
   (*server)->Serve();
+  Report(manager.Ready(absl::StrCat("serving on ", (*server)->address())));
   end.WaitForNotification();
-  current = nullptr;
+  reloader.Set(nullptr);
+  Report(manager.Stopping(
+      absl::Seconds(config.drain_delay_seconds + config.drain_seconds + config.flush_seconds) +
+      kEndingLimit));
   (*server)->Drain();
   return EXIT_SUCCESS;
 }
 
 }  // namespace
+
+void SilenceLibraries() {
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  google::protobuf::SetLogHandler(nullptr);
+}
 
 int RunServerProgram(const std::vector<std::string>& arguments, const ModelOpener& open_model) {
   auto command = ParseServerCommand(arguments);
@@ -112,6 +156,7 @@ int RunServerProgram(const std::vector<std::string>& arguments, const ModelOpene
     std::cout << "configuration is right\n";
     return EXIT_SUCCESS;
   }
+  SilenceLibraries();
   SignalThread signals;
   return Run(command->config, open_model, signals);
 }

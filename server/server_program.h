@@ -17,6 +17,11 @@ namespace magnet {
 using ModelOpener = std::function<absl::StatusOr<std::unique_ptr<Generator>>(
     const std::string& folder, const ServerConfig& config)>;
 
+// Keeps gRPC and Protobuf from printing a line about whatever is malformed: anybody
+// could fill the log. GRPC_VERBOSITY, where it is set, decides for gRPC. Call before
+// gRPC is first used.
+void SilenceLibraries();
+
 // Runs until SIGTERM or SIGINT and returns the exit code: 0 after a shutdown, 1
 // when starting failed, 2 for a wrong command line or configuration. A second
 // signal ends the process with 1 on the spot. Call from the main thread before any

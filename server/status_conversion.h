@@ -21,6 +21,9 @@ namespace magnet {
 // The domain of every ErrorInfo of this server.
 inline constexpr std::string_view kErrorDomain = "magnet.v1";
 
+// Texts are cut where they are longer than what trailers can carry: messages after
+// 300 bytes, descriptions of fields after 200; and no more than 16 fields are listed.
+
 // An error with an ErrorInfo. `reason` is one of those listed at MusicService in
 // music.proto.
 absl::Status MakeError(absl::StatusCode code, std::string_view reason, std::string_view message);
@@ -35,8 +38,8 @@ struct FieldViolation {
   std::string description;
 };
 
-// INVALID_ARGUMENT with reason INVALID_REQUEST and a BadRequest of all violations
-// (at least one); the message is the first of them.
+// INVALID_ARGUMENT with reason INVALID_REQUEST and a BadRequest of the violations
+// (at least one); the message is the first of them and how many more there are.
 absl::Status MakeBadRequest(const std::vector<FieldViolation>& violations);
 
 // The delay of the RetryInfo of `status`, if it has one.

@@ -8,7 +8,7 @@
 #ifndef MAGNET_TRAIN_CODE_SHARDS_H_
 #define MAGNET_TRAIN_CODE_SHARDS_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 #include "train/codec_command.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <iostream>
 #include <memory>

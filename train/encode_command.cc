@@ -1,6 +1,6 @@
 #include "train/encode_command.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 #include <unistd.h>
 
 #include <iostream>

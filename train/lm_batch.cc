@@ -20,14 +20,21 @@ LmBatchMaker::LmBatchMaker(const CodeSet& clips, const T5Tokenizer& tokenizer, c
       tokenizer_(tokenizer),
       lm_(lm),
       options_(std::move(options)),
-      span_counts_(lm.window_frames, lm.span_len) {}
+      span_counts_(lm.window_frames, lm.span_len),
+      short_span_counts_(
+          options_.short_crops.frames > 0 ? options_.short_crops.frames : lm.window_frames,
+          lm.span_len) {}
+
+const SpanCountTable& LmBatchMaker::SpanCounts(int64_t step) const {
+  return step < options_.short_crops.steps ? short_span_counts_ : span_counts_;
+}
 
 absl::StatusOr<LmBatch> LmBatchMaker::Training(const BatchPlace& place, int batch_size) {
   std::vector<Item> items;
   for (int i = 0; i < batch_size; ++i) {
     items.push_back(DrawItem(place.step, place.first_item + i, place.items_per_step));
   }
-  return Assemble(items, DrawStage(place));
+  return Assemble(items, NumFrames(place.step), DrawStage(place));
 }
 
 absl::StatusOr<LmBatch> LmBatchMaker::Validation(int64_t first, int64_t count, int stage) const {
@@ -35,9 +42,9 @@ absl::StatusOr<LmBatch> LmBatchMaker::Validation(int64_t first, int64_t count, i
   for (int64_t clip = first; clip < first + count; ++clip) {
     items.push_back({.clip = clip,
                      .caption = clips_.row(clip).main_caption,
-                     .span_mask = DrawSpanMask(kValidationStep, clip)});
+                     .span_mask = DrawSpanMask(span_counts_, kValidationStep, clip)});
   }
-  return Assemble(items, stage);
+  return Assemble(items, lm_.window_frames, stage);
 }
 
 LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t items_per_step) {
@@ -54,20 +61,21 @@ LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t it
   };
   Item drawn;
   drawn.clip = order_[used % clips_.size()];
-  const int64_t slack = clips_.num_frames(drawn.clip) - lm_.window_frames;
+  const int64_t slack = clips_.num_frames(drawn.clip) - NumFrames(step);
   if (slack > 0) drawn.begin = draw(DrawPurpose::kCrop).Below(slack + 1);
   const CaptionOptions caption{options_.captions.choice, options_.captions.control_chance,
                                draw(DrawPurpose::kCaption).Bits()};
   drawn.caption = CaptionOf(clips_.row(drawn.clip), caption, static_cast<uint64_t>(epoch));
-  drawn.span_mask = DrawSpanMask(static_cast<uint64_t>(step), item);
+  drawn.span_mask = DrawSpanMask(SpanCounts(step), static_cast<uint64_t>(step), item);
   drawn.is_null = draw(DrawPurpose::kCondition).Uniform() < options_.condition_dropout;
   return drawn;
 }
 
-torch::Tensor LmBatchMaker::DrawSpanMask(uint64_t step, int64_t item) const {
+torch::Tensor LmBatchMaker::DrawSpanMask(const SpanCountTable& table, uint64_t step,
+                                         int64_t item) const {
   DrawStream draws(options_.seed, DrawPurpose::kMask, step, static_cast<uint32_t>(item));
   const double rate = DrawMaskRate(draws);
-  const torch::Tensor starts = DrawStarts(span_counts_, rate, draws);
+  const torch::Tensor starts = DrawStarts(table, rate, draws);
   return MaskFromStarts(starts.unsqueeze(0), lm_.span_len).squeeze(0);
 }
 
@@ -82,8 +90,8 @@ int LmBatchMaker::DrawStage(const BatchPlace& place) const {
   return stage;
 }
 
-absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, int stage) const {
-  const int64_t num_frames = lm_.window_frames;
+absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, int num_frames,
+                                               int stage) const {
   const auto batch_size = static_cast<int64_t>(items.size());
   LmBatch batch;
   batch.stage = stage;
@@ -93,7 +101,7 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
   batch.loss_mask = torch::zeros({batch_size, num_frames}, torch::kBool);
   for (int64_t i = 0; i < batch_size; ++i) {
     const Item& item = items[i];
-    const int64_t count = std::min(num_frames, clips_.num_frames(item.clip) - item.begin);
+    const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
     const torch::Tensor codes = clips_.Codes(item.clip, item.begin, count);  // [K', count]
     const torch::Tensor masked = item.span_mask.narrow(0, 0, count);
     batch.input[i].narrow(1, 0, count).narrow(0, 0, stage).copy_(codes.narrow(0, 0, stage));

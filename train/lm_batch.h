@@ -1,9 +1,10 @@
 // Batches of masked codes and captions for the language model.
-// Internal to targets that use LibTorch. B batch, K codebooks, T frames, S tokens.
+// Internal to targets that use LibTorch. B batch, K codebooks, T frames (the
+// window, or a short crop), S tokens.
 #ifndef MAGNET_TRAIN_LM_BATCH_H_
 #define MAGNET_TRAIN_LM_BATCH_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <string>
@@ -36,7 +37,8 @@ struct LmBatchOptions {
   int max_text_tokens = 128;
   double condition_dropout = 0;
   CaptionConfig captions;
-  std::vector<int> stage_weights;  // empty: equal
+  ShortCropConfig short_crops;
+  std::vector<int> stage_weights{};  // empty: equal
 };
 
 // Where a batch lies in a step of all processes.
@@ -64,6 +66,9 @@ class LmBatchMaker {
 
   int64_t num_clips() const { return clips_.size(); }
 
+  // Frames of a training step's items.
+  int NumFrames(int64_t step) const { return SpanCounts(step).num_frames(); }
+
  private:
   struct Item {
     int64_t clip = 0;
@@ -73,17 +78,20 @@ class LmBatchMaker {
     bool is_null = false;
   };
 
+  const SpanCountTable& SpanCounts(int64_t step) const;
   Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
-  torch::Tensor DrawSpanMask(uint64_t step, int64_t item) const;
+  torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;
   int DrawStage(const BatchPlace& place) const;
-  absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int stage) const;
+  absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int num_frames,
+                                   int stage) const;
   absl::Status AddTexts(const std::vector<Item>& items, LmBatch& batch) const;
 
   const CodeSet& clips_;
   const T5Tokenizer& tokenizer_;
   const LmConfig& lm_;
   const LmBatchOptions options_;
-  const SpanCountTable span_counts_;
+  const SpanCountTable span_counts_;        // of the window
+  const SpanCountTable short_span_counts_;  // of short crops
   int64_t ordered_epoch_ = -1;
   std::vector<int64_t> order_;  // of ordered_epoch_
 };

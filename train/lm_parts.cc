@@ -168,6 +168,13 @@ class PartsMaker {
       return absl::InvalidArgumentError(absl::StrCat("lm.window_frames: expected more than span_len ",
                                                      lm.span_len, ", found ", lm.window_frames));
     }
+    const ShortCropConfig& crops = config_.short_crops;
+    if (crops.steps > 0 && (crops.frames <= lm.span_len || crops.frames > lm.window_frames)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("short_crops.frames: expected more than span_len ", lm.span_len,
+                       " and at most lm.window_frames ", lm.window_frames, ", found ",
+                       crops.frames));
+    }
     const int num_stages = static_cast<int>(config_.stage_weights.size());
     if (num_stages != 0 && num_stages != lm.num_codebooks) {
       return Mismatch("stage_weights", absl::StrCat(num_stages, " entries"), "the model",

@@ -21,6 +21,7 @@ LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
           .max_text_tokens = config.max_text_tokens,
           .condition_dropout = config.condition_dropout,
           .captions = config.captions,
+          .short_crops = config.short_crops,
           .stage_weights = config.stage_weights};
 }
 

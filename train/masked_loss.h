@@ -3,7 +3,7 @@
 #ifndef MAGNET_TRAIN_MASKED_LOSS_H_
 #define MAGNET_TRAIN_MASKED_LOSS_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -3,7 +3,7 @@
 #ifndef MAGNET_TRAIN_PROCESS_GROUP_H_
 #define MAGNET_TRAIN_PROCESS_GROUP_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <memory>
 #include <vector>

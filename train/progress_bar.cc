@@ -8,7 +8,7 @@ namespace magnet {
 namespace {
 
 constexpr int kBarWidth = 24;
-constexpr double kSmoothing = 0.05;
+constexpr double kMemory = 0.95;  // of one update for the last
 constexpr int64_t kPlainLineEvery = 100;
 constexpr std::chrono::milliseconds kRedrawEvery(100);
 
@@ -28,17 +28,15 @@ std::string FormatSeconds(double seconds) {
 ProgressBar::ProgressBar(std::ostream& out, bool is_terminal, int64_t first, int64_t total)
     : out_(out),
       is_terminal_(is_terminal),
-      first_(first),
       done_(first),
       total_(total),
-      begin_(Clock::now()),
-      updated_(begin_) {}
+      updated_(Clock::now()) {}
 
 void ProgressBar::Update(int64_t done, int64_t items, const std::string& note) {
   const Clock::time_point now = Clock::now();
-  const double rate = static_cast<double>(items) / std::max(Seconds(now - updated_), 1e-9);
-  items_per_second_ = done_ == first_ ? rate
-                                      : items_per_second_ + kSmoothing * (rate - items_per_second_);
+  recent_.seconds = kMemory * recent_.seconds + Seconds(now - updated_);
+  recent_.steps = kMemory * recent_.steps + static_cast<double>(done - done_);
+  recent_.items = kMemory * recent_.items + static_cast<double>(items);
   updated_ = now;
   done_ = done;
   if (is_terminal_ && (now - drawn_ >= kRedrawEvery || done == total_)) {
@@ -52,10 +50,11 @@ void ProgressBar::Update(int64_t done, int64_t items, const std::string& note) {
 
 std::string ProgressBar::Line(const std::string& note) const {
   const int filled = static_cast<int>(kBarWidth * done_ / std::max<int64_t>(total_, 1));
-  const double per_step = Seconds(updated_ - begin_) / std::max<int64_t>(done_ - first_, 1);
+  const double per_step = recent_.seconds / std::max(recent_.steps, 1e-9);
   return absl::StrFormat("%8d/%d [%s%s] %s  %.1f items/s  %s left", done_, total_,
                          std::string(filled, '#'), std::string(kBarWidth - filled, '.'), note,
-                         items_per_second_, FormatSeconds(per_step * (total_ - done_)));
+                         items_per_second(),
+                         FormatSeconds(per_step * static_cast<double>(total_ - done_)));
 }
 
 void ProgressBar::Finish() {

@@ -22,7 +22,7 @@ class ProgressBar {
   void Update(int64_t done, int64_t items, const std::string& note);
 
   // Items per second, smoothed over about the last 20 updates.
-  double items_per_second() const { return items_per_second_; }
+  double items_per_second() const { return recent_.items / recent_.seconds; }
 
   // Ends the line, so that other text can follow.
   void Finish();
@@ -30,15 +30,21 @@ class ProgressBar {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // Sums over the updates, each weighing less than the one after it. What was
+  // found done already passes in no time, and is soon forgotten.
+  struct Recent {
+    double seconds = 1e-9;
+    double steps = 0;
+    double items = 0;
+  };
+
   std::string Line(const std::string& note) const;
 
   std::ostream& out_;
   bool is_terminal_;
-  int64_t first_;
   int64_t done_;
   int64_t total_;
-  double items_per_second_ = 0;
-  Clock::time_point begin_;
+  Recent recent_;
   Clock::time_point updated_;
   Clock::time_point drawn_;
   bool line_open_ = false;

@@ -1,6 +1,6 @@
 #include "train/run_options.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include "absl/strings/str_cat.h"
 

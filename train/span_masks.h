@@ -5,7 +5,7 @@
 #ifndef MAGNET_TRAIN_SPAN_MASKS_H_
 #define MAGNET_TRAIN_SPAN_MASKS_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <vector>

@@ -4,7 +4,7 @@
 #ifndef MAGNET_TRAIN_STFT_DISCRIMINATOR_H_
 #define MAGNET_TRAIN_STFT_DISCRIMINATOR_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <vector>
 

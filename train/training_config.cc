@@ -53,6 +53,12 @@ void VisitFields(Visitor& v, RunConfig& c) {
 }
 
 template <typename Visitor>
+void VisitFields(Visitor& v, ShortCropConfig& c) {
+  v.Int("steps", c.steps, 0, kManySteps);
+  v.Int("frames", c.frames, 0, 1'000'000);
+}
+
+template <typename Visitor>
 void VisitFields(Visitor& v, CaptionConfig& c) {
   v.Enum("choice", c.choice, kCaptionChoices);
   v.Double("control_chance", c.control_chance, 0, 1);
@@ -76,6 +82,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Int("max_text_tokens", c.max_text_tokens, 1, 4'096);
   v.Object("captions", c.captions);
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
+  v.Object("short_crops", c.short_crops);
   v.IntList("stage_weights", c.stage_weights, 128, 0, 1'000'000);
   v.Object("lm", c.lm);
   v.Object("text_encoder", c.text_encoder);

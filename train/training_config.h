@@ -53,6 +53,14 @@ struct CaptionConfig {
   double control_chance = 0.5;  // of each control sentence
 };
 
+// A beginning on less than the model's window. What a caption says is heard
+// within seconds, and a step on short crops costs a fraction; the steps after it
+// teach the whole window.
+struct ShortCropConfig {
+  int steps = 0;   // the first so many steps; 0: none
+  int frames = 0;  // of a crop, at most the window's
+};
+
 struct LmTrainingConfig {
   std::string name = "magnet";  // of the bundle
   std::string version;
@@ -71,6 +79,7 @@ struct LmTrainingConfig {
   int max_text_tokens = 128;      // longer captions are cut
   CaptionConfig captions;
   double condition_dropout = 0.3;
+  ShortCropConfig short_crops;
   std::vector<int> stage_weights;  // how often each stage is trained; empty: equally
   LmConfig lm;  // num_codebooks, card and text_dim follow from the codec and the
                 // text encoder where they are 0

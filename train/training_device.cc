@@ -4,6 +4,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <cpuid.h>
+#include <torch/cuda.h>
 
 #include <cstdlib>
 #include <filesystem>

@@ -3,7 +3,7 @@
 #ifndef MAGNET_TRAIN_TRAINING_DEVICE_H_
 #define MAGNET_TRAIN_TRAINING_DEVICE_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <string>
 #include <string_view>

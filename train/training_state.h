@@ -3,7 +3,7 @@
 #ifndef MAGNET_TRAIN_TRAINING_STATE_H_
 #define MAGNET_TRAIN_TRAINING_STATE_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <limits>

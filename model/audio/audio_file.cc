@@ -14,6 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/audio/sound_memory.h"
+#include "model/audio/vorbis_headers.h"
+#include "model/checkpoint/atomic_file.h"
 
 namespace magnet {
 namespace {
@@ -128,33 +130,6 @@ absl::StatusOr<SF_INFO> InfoOf(AudioEncoding encoding, int sample_rate_hz) {
   return absl::InternalError("unknown audio encoding");
 }
 
-absl::Status WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return absl::ErrnoToStatus(errno, "cannot be written");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  if (fsync(fd) != 0) return absl::ErrnoToStatus(errno, "cannot be written");
-  return absl::OkStatus();
-}
-
-absl::Status ReplaceFile(const std::string& path, std::string_view bytes) {
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".part");
-  unlink(temporary.c_str());  // left by a process that died with the same id
-  const FileDescriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be created"));
-  }
-  absl::Status status = WriteAll(file.get(), bytes);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = absl::ErrnoToStatus(errno, "cannot be replaced");
-  }
-  if (status.ok()) return status;
-  unlink(temporary.c_str());
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
-
 }  // namespace
 
 absl::StatusOr<AudioClip> ReadAudioFile(const std::string& path, const AudioLimits& limits) {
@@ -167,6 +142,10 @@ absl::StatusOr<AudioClip> ReadAudioBytes(std::string_view bytes, const std::stri
                                          const AudioLimits& limits) {
   if (static_cast<int64_t>(bytes.size()) > limits.max_bytes) {
     return TooManyBytes(name, static_cast<int64_t>(bytes.size()), limits);
+  }
+  if (!VorbisHeadersAreSound(bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": cannot be read as audio: the Vorbis headers are damaged"));
   }
   SoundSource source(bytes);
   SF_INFO info;
@@ -241,7 +220,7 @@ absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> sam
                             int sample_rate_hz, AudioEncoding encoding) {
   const absl::StatusOr<std::string> bytes = EncodeAudio(samples, sample_rate_hz, encoding, path);
   if (!bytes.ok()) return bytes.status();
-  return ReplaceFile(path, *bytes);
+  return WriteFileAtomically(path, *bytes);
 }
 
 absl::Status WriteAudioFile(const std::string& path, absl::Span<const float> samples,

@@ -14,7 +14,7 @@
 namespace magnet {
 namespace {
 
-absl::Status ErrnoStatus(const std::string& path, const char* what) {
+absl::Status WriteError(const std::string& path, const char* what) {
   const int error = errno;
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": ", what));
 }
@@ -23,9 +23,9 @@ absl::Status SyncFolder(const std::string& file_path) {
   std::string folder = std::filesystem::path(file_path).parent_path().string();
   if (folder.empty()) folder = ".";
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoStatus(folder, "cannot be opened");
+  if (fd < 0) return WriteError(folder, "cannot be opened");
   absl::Status status;
-  if (fsync(fd) != 0) status = ErrnoStatus(folder, "cannot be made durable");
+  if (fsync(fd) != 0) status = WriteError(folder, "cannot be made durable");
   close(fd);
   return status;
 }
@@ -37,9 +37,9 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   AtomicFile file;
   file.path_ = path;
   file.temporary_path_ = absl::StrCat(path, ".tmp-", getpid(), "-", counter.fetch_add(1));
-  file.fd_ = open(file.temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  file.fd_ = open(file.temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file.fd_ < 0) {
-    absl::Status status = ErrnoStatus(file.temporary_path_, "cannot be created");
+    absl::Status status = WriteError(file.temporary_path_, "cannot be created");
     file.temporary_path_.clear();
     return status;
   }
@@ -60,17 +60,17 @@ absl::Status AtomicFile::Write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(path_, "cannot be written");
+    if (written < 0) return WriteError(path_, "cannot be written");
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
 }
 
 absl::Status AtomicFile::Commit() {
-  if (fsync(fd_) != 0) return ErrnoStatus(path_, "cannot be made durable");
-  if (close(std::exchange(fd_, -1)) != 0) return ErrnoStatus(path_, "cannot be closed");
+  if (fsync(fd_) != 0) return WriteError(path_, "cannot be made durable");
+  if (close(std::exchange(fd_, -1)) != 0) return WriteError(path_, "cannot be closed");
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0) {
-    return ErrnoStatus(path_, "cannot be replaced");
+    return WriteError(path_, "cannot be replaced");
   }
   temporary_path_.clear();
   return SyncFolder(path_);

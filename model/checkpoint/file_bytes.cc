@@ -15,7 +15,7 @@
 namespace magnet {
 namespace {
 
-absl::Status ErrnoStatus(const std::string& path, const char* what) {
+absl::Status ReadError(const std::string& path, const char* what) {
   const int error = errno;
   return absl::ErrnoToStatus(error, absl::StrCat(path, ": ", what));
 }
@@ -24,13 +24,13 @@ absl::Status ErrnoStatus(const std::string& path, const char* what) {
 
 absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return ErrnoStatus(path, "cannot be opened");
+  if (fd < 0) return ReadError(path, "cannot be opened");
   std::shared_ptr<FileBytes> file(new FileBytes);
   file->path_ = path;
   struct stat info;
   absl::Status status;
   if (fstat(fd, &info) != 0) {
-    status = ErrnoStatus(path, "cannot be examined");
+    status = ReadError(path, "cannot be examined");
   } else if (!S_ISREG(info.st_mode)) {
     status = absl::FailedPreconditionError(absl::StrCat(path, ": expected a regular file"));
   } else if (info.st_size > 0) {
@@ -38,7 +38,7 @@ absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(const std::string& pat
     void* data = mmap(nullptr, file->size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
                       /*offset=*/0);
     if (data == MAP_FAILED) {
-      status = ErrnoStatus(path, "cannot be mapped");
+      status = ReadError(path, "cannot be mapped");
     } else {
       file->data_ = static_cast<char*>(data);
       file->mapped_ = true;

@@ -3,10 +3,11 @@
 #include <array>
 #include <cstring>
 #include <optional>
-#include <unordered_map>
 
 #include "absl/strings/str_cat.h"
 #include "model/checkpoint/pickle_globals.h"
+#include "model/checkpoint/pickle_opcodes.h"
+#include "model/checkpoint/pickle_stack.h"
 #include "model/utf8.h"
 
 namespace magnet {
@@ -14,62 +15,14 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-constexpr size_t kMaxBytes = 64 << 20;
-constexpr size_t kMaxValues = 2'000'000;
-constexpr size_t kMaxStack = 1'000'000;
-constexpr size_t kMaxMemo = 2'000'000;
-constexpr size_t kMaxMarks = 1'000;
+constexpr size_t kMaxPickleBytes = 64 << 20;
 constexpr int kMinProtocol = 2;
 constexpr int kMaxProtocol = 5;
 
-// Opcodes by the names that pickletools gives them.
-enum Opcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kBinFloat = 'G',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kAppends = 'e',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kEmptyDict = '}',
-  kEmptyList = ']',
-  kEmptyTuple = ')',
-  kProto = 0x80,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-};
-
-class Machine {
+class PickleMachine : private PickleOpcode {
  public:
-  Machine(std::string_view bytes, const PickleStorageLoader& load_storage)
-      : bytes_(bytes), globals_(document_, load_storage) {}
+  PickleMachine(std::string_view bytes, const PickleStorageLoader& load_storage)
+      : bytes_(bytes), globals_(document_, load_storage), stack_(document_) {}
 
   absl::StatusOr<PickleDocument> Run() {
     while (!stopped_) {
@@ -78,8 +31,8 @@ class Machine {
       if (absl::Status status = Execute(Byte()); !status.ok()) {
         return Located(status.message(), status.code());
       }
-      if (document_.values.size() > kMaxValues || stack_.size() > kMaxStack) {
-        return Located("more values than any checkpoint needs");
+      if (absl::Status status = stack_.CheckSize(); !status.ok()) {
+        return Located(status.message(), status.code());
       }
     }
     return std::move(document_);
@@ -92,7 +45,7 @@ class Machine {
   }
   static absl::Status Error(absl::string_view error) { return absl::InvalidArgumentError(error); }
   static absl::Status CutOff() { return Error("cut off"); }
-  static absl::Status Underflow() { return Error("stack underflow"); }
+  static absl::Status NoMark() { return Error("no mark"); }
 
   bool Need(size_t count) const { return count <= bytes_.size() - position_; }
   uint8_t Byte() { return static_cast<uint8_t>(bytes_[position_++]); }
@@ -106,31 +59,6 @@ class Machine {
     return value;
   }
 
-  PickleValue& Push(Kind kind) {
-    PickleValue& value = document_.values.emplace_back();
-    value.kind = kind;
-    stack_.push_back(&value);
-    return value;
-  }
-
-  // How far the stack may be popped: not below the innermost mark.
-  size_t Available() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
-
-  PickleValue* Pop() {
-    PickleValue* value = stack_.back();
-    stack_.pop_back();
-    return value;
-  }
-
-  // Takes what lies above the innermost mark, and the mark.
-  std::optional<std::vector<const PickleValue*>> PopMark() {
-    if (marks_.empty()) return std::nullopt;
-    std::vector<const PickleValue*> items(stack_.begin() + marks_.back(), stack_.end());
-    stack_.resize(marks_.back());
-    marks_.pop_back();
-    return items;
-  }
-
   absl::Status Execute(uint8_t opcode) {
     switch (opcode) {
       case kProto:
@@ -140,23 +68,19 @@ class Machine {
       case kStop:
         return Stop();
       case kMark:
-        if (marks_.size() >= kMaxMarks) return Error("marks nested too deep");
-        marks_.push_back(stack_.size());
-        return absl::OkStatus();
+        return stack_.Mark();
       case kPop:
-        if (Available() < 1) return Underflow();
-        Pop();
-        return absl::OkStatus();
+        return Pop();
       case kPopMark:
-        return PopMark() ? absl::OkStatus() : Error("no mark");
+        return stack_.PopMark() ? absl::OkStatus() : NoMark();
       case kNone:
-        Push(Kind::kNone);
+        stack_.Push(Kind::kNone);
         return absl::OkStatus();
       case kNewTrue:
-        Push(Kind::kBool).boolean = true;
+        stack_.Push(Kind::kBool).boolean = true;
         return absl::OkStatus();
       case kNewFalse:
-        Push(Kind::kBool);
+        stack_.Push(Kind::kBool);
         return absl::OkStatus();
       case kBinInt:
         return Int(Number<int32_t>());
@@ -179,13 +103,13 @@ class Machine {
       case kShortBinString:
         return String(Number<uint8_t>());
       case kEmptyDict:
-        Push(Kind::kDict);
+        stack_.Push(Kind::kDict);
         return absl::OkStatus();
       case kEmptyList:
-        Push(Kind::kList);
+        stack_.Push(Kind::kList);
         return absl::OkStatus();
       case kEmptyTuple:
-        Push(Kind::kTuple);
+        stack_.Push(Kind::kTuple);
         return absl::OkStatus();
       case kTuple:
         return MarkedTuple();
@@ -208,7 +132,7 @@ class Machine {
       case kLongBinPut:
         return Put(Number<uint32_t>());
       case kMemoize:
-        return Put(std::optional<uint32_t>(memo_.size()));
+        return stack_.Memoize(static_cast<uint32_t>(stack_.memo_size()));
       case kBinGet:
         return Get(Number<uint8_t>());
       case kLongBinGet:
@@ -229,6 +153,12 @@ class Machine {
     }
   }
 
+  absl::Status Pop() {
+    if (absl::Status status = stack_.Require(1); !status.ok()) return status;
+    stack_.Pop();
+    return absl::OkStatus();
+  }
+
   absl::Status Proto() {
     const auto protocol = Number<uint8_t>();
     if (!protocol) return CutOff();
@@ -237,8 +167,8 @@ class Machine {
   }
 
   absl::Status Stop() {
-    if (Available() < 1) return Underflow();
-    document_.root = Pop();
+    if (absl::Status status = stack_.Require(1); !status.ok()) return status;
+    document_.root = stack_.Pop();
     stopped_ = true;
     return absl::OkStatus();
   }
@@ -246,7 +176,7 @@ class Machine {
   template <typename N>
   absl::Status Int(std::optional<N> value) {
     if (!value) return CutOff();
-    Push(Kind::kInt).integer = *value;
+    stack_.Push(Kind::kInt).integer = *value;
     return absl::OkStatus();
   }
 
@@ -260,7 +190,7 @@ class Machine {
     if (*size > 0 && *size < 8 && (value >> (8 * *size - 1)) != 0) {
       value |= ~uint64_t{0} << (8 * *size);
     }
-    Push(Kind::kInt).integer = static_cast<int64_t>(value);
+    stack_.Push(Kind::kInt).integer = static_cast<int64_t>(value);
     return absl::OkStatus();
   }
 
@@ -268,7 +198,7 @@ class Machine {
     const auto bits = Number<uint64_t>();
     if (!bits) return CutOff();
     const uint64_t native = __builtin_bswap64(*bits);  // pickled big-endian
-    std::memcpy(&Push(Kind::kFloat).real, &native, sizeof(native));
+    std::memcpy(&stack_.Push(Kind::kFloat).real, &native, sizeof(native));
     return absl::OkStatus();
   }
 
@@ -278,62 +208,56 @@ class Machine {
     const std::string_view text = bytes_.substr(position_, *size);
     position_ += *size;
     if (!IsUtf8(text)) return Error("a string that is not UTF-8");
-    Push(Kind::kString).text = std::string(text);
+    stack_.Push(Kind::kString).text = std::string(text);
     return absl::OkStatus();
   }
 
   absl::Status Tuple(size_t count) {
-    if (Available() < count) return Underflow();
-    std::vector<const PickleValue*> items(stack_.end() - count, stack_.end());
-    stack_.resize(stack_.size() - count);
-    Push(Kind::kTuple).items = std::move(items);
+    if (absl::Status status = stack_.Require(count); !status.ok()) return status;
+    PickleStack::Items items = stack_.Pop(count);
+    stack_.Push(Kind::kTuple).items = std::move(items);
     return absl::OkStatus();
   }
 
   absl::Status MarkedTuple() {
-    auto items = PopMark();
-    if (!items) return Error("no mark");
-    Push(Kind::kTuple).items = *std::move(items);
+    auto items = stack_.PopMark();
+    if (!items) return NoMark();
+    stack_.Push(Kind::kTuple).items = *std::move(items);
     return absl::OkStatus();
   }
 
-  // The value on top of the stack, if it is of this kind.
-  PickleValue* Top(Kind kind) {
-    return Available() >= 1 && stack_.back()->kind == kind ? stack_.back() : nullptr;
-  }
-
   absl::Status Append() {
-    if (Available() < 2) return Underflow();
-    const PickleValue* item = Pop();
-    PickleValue* list = Top(Kind::kList);
+    if (absl::Status status = stack_.Require(2); !status.ok()) return status;
+    const PickleValue* item = stack_.Pop();
+    PickleValue* list = stack_.Top(Kind::kList);
     if (list == nullptr) return Error("expected a list to append to");
     list->items.push_back(item);
     return absl::OkStatus();
   }
 
   absl::Status Appends() {
-    const auto items = PopMark();
-    if (!items) return Error("no mark");
-    PickleValue* list = Top(Kind::kList);
+    const auto items = stack_.PopMark();
+    if (!items) return NoMark();
+    PickleValue* list = stack_.Top(Kind::kList);
     if (list == nullptr) return Error("expected a list to append to");
     list->items.insert(list->items.end(), items->begin(), items->end());
     return absl::OkStatus();
   }
 
   absl::Status SetItem() {
-    if (Available() < 3) return Underflow();
-    const PickleValue* value = Pop();
-    const PickleValue* key = Pop();
-    PickleValue* dict = Top(Kind::kDict);
+    if (absl::Status status = stack_.Require(3); !status.ok()) return status;
+    const PickleValue* value = stack_.Pop();
+    const PickleValue* key = stack_.Pop();
+    PickleValue* dict = stack_.Top(Kind::kDict);
     if (dict == nullptr) return Error("expected a dict to set an item of");
     dict->entries.emplace_back(key, value);
     return absl::OkStatus();
   }
 
   absl::Status SetItems() {
-    const auto items = PopMark();
-    if (!items) return Error("no mark");
-    PickleValue* dict = Top(Kind::kDict);
+    const auto items = stack_.PopMark();
+    if (!items) return NoMark();
+    PickleValue* dict = stack_.Top(Kind::kDict);
     if (dict == nullptr) return Error("expected a dict to set items of");
     if (items->size() % 2 != 0) return Error("a key without a value");
     for (size_t i = 0; i < items->size(); i += 2) {
@@ -345,19 +269,13 @@ class Machine {
   template <typename N>
   absl::Status Put(std::optional<N> index) {
     if (!index) return CutOff();
-    if (Available() < 1) return Underflow();
-    if (memo_.size() >= kMaxMemo) return Error("a memo of too many values");
-    memo_[*index] = stack_.back();
-    return absl::OkStatus();
+    return stack_.Memoize(*index);
   }
 
   template <typename N>
   absl::Status Get(std::optional<N> index) {
     if (!index) return CutOff();
-    const auto found = memo_.find(*index);
-    if (found == memo_.end()) return Error(absl::StrCat("nothing in the memo at ", *index));
-    stack_.push_back(found->second);
-    return absl::OkStatus();
+    return stack_.Recall(*index);
   }
 
   std::optional<std::string> Line() {
@@ -377,9 +295,9 @@ class Machine {
   }
 
   absl::Status StackGlobal() {
-    if (Available() < 2) return Underflow();
-    const PickleValue* name = Pop();
-    const PickleValue* module = Pop();
+    if (absl::Status status = stack_.Require(2); !status.ok()) return status;
+    const PickleValue* name = stack_.Pop();
+    const PickleValue* module = stack_.Pop();
     if (name->kind != Kind::kString || module->kind != Kind::kString) {
       return Error("a global whose name is no string");
     }
@@ -388,37 +306,37 @@ class Machine {
 
   absl::Status PushGlobal(const std::string& name) {
     if (absl::Status status = PickleGlobals::Check(name); !status.ok()) return status;
-    Push(Kind::kGlobal).text = name;
+    stack_.Push(Kind::kGlobal).text = name;
     return absl::OkStatus();
   }
 
   absl::Status Reduce() {
-    if (Available() < 2) return Underflow();
-    const PickleValue* arguments = Pop();
-    const PickleValue* callable = Pop();
+    if (absl::Status status = stack_.Require(2); !status.ok()) return status;
+    const PickleValue* arguments = stack_.Pop();
+    const PickleValue* callable = stack_.Pop();
     if (callable->kind != Kind::kGlobal || arguments->kind != Kind::kTuple) {
       return Error("expected a known global to be called with a tuple");
     }
     absl::StatusOr<PickleValue*> result = globals_.Call(callable->text, arguments->items);
     if (!result.ok()) return result.status();
-    stack_.push_back(*result);
+    stack_.Push(*result);
     return absl::OkStatus();
   }
 
   // The state of an OrderedDict (a state dict's `_metadata`) says nothing about
   // tensors.
   absl::Status Build() {
-    if (Available() < 2) return Underflow();
-    Pop();
-    return Top(Kind::kDict) != nullptr ? absl::OkStatus()
-                                       : Error("expected only a dict to have a state");
+    if (absl::Status status = stack_.Require(2); !status.ok()) return status;
+    stack_.Pop();
+    return stack_.Top(Kind::kDict) != nullptr ? absl::OkStatus()
+                                              : Error("expected only a dict to have a state");
   }
 
   absl::Status PersistentId() {
-    if (Available() < 1) return Underflow();
-    absl::StatusOr<PickleValue*> storage = globals_.LoadStorage(*Pop());
+    if (absl::Status status = stack_.Require(1); !status.ok()) return status;
+    absl::StatusOr<PickleValue*> storage = globals_.LoadStorage(*stack_.Pop());
     if (!storage.ok()) return storage.status();
-    stack_.push_back(*storage);
+    stack_.Push(*storage);
     return absl::OkStatus();
   }
 
@@ -428,9 +346,7 @@ class Machine {
   bool stopped_ = false;
   PickleDocument document_;
   PickleGlobals globals_;
-  std::vector<PickleValue*> stack_;
-  std::vector<size_t> marks_;
-  std::unordered_map<uint32_t, PickleValue*> memo_;
+  PickleStack stack_;
 };
 
 }  // namespace
@@ -452,11 +368,11 @@ std::string_view KindName(PickleValue::Kind kind) {
 
 absl::StatusOr<PickleDocument> ReadPickle(std::string_view bytes,
                                           const PickleStorageLoader& load_storage) {
-  if (bytes.size() > kMaxBytes) {
+  if (bytes.size() > kMaxPickleBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("pickle: expected at most ", kMaxBytes, " bytes, found ", bytes.size()));
+        absl::StrCat("pickle: expected at most ", kMaxPickleBytes, " bytes, found ", bytes.size()));
   }
-  return Machine(bytes, load_storage).Run();
+  return PickleMachine(bytes, load_storage).Run();
 }
 
 }  // namespace magnet

@@ -8,7 +8,7 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_PICKLE_READER_H_
 #define MAGNET_MODEL_CHECKPOINT_PICKLE_READER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <deque>

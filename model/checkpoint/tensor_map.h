@@ -3,7 +3,7 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 #define MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <map>
 #include <string>

@@ -1,6 +1,6 @@
 #include "model/cli/codec_command.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "model/bundle.h"
 #include "model/cli/codes_file.h"
 #include "model/encodec/streaming_decoder.h"
+#include "model/layers/uninitialized_weights.h"
 #include "model/given_codes.h"
 #include "model/torch_errors.h"
 
@@ -27,6 +28,7 @@ struct CodecOptions {
 absl::StatusOr<EncodecModel> OpenCodec(const std::string& folder) {
   const auto bundle = OpenBundle(folder);
   if (!bundle.ok()) return bundle.status();
+  const UninitializedWeights unset;
   EncodecModel codec(bundle->config.codec);
   codec->eval();
   const absl::Status loaded = LoadModule(bundle->codec, folder + "/codec.safetensors", *codec);

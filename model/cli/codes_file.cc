@@ -1,6 +1,6 @@
 #include "model/cli/codes_file.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

@@ -1,6 +1,6 @@
 #include "model/cli/convert_command.h"
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <CLI/CLI.hpp>
 #include <filesystem>

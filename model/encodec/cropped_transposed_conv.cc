@@ -58,9 +58,8 @@ class CroppedTransposedConvStream : public LayerStream {
 CroppedTransposedConv::CroppedTransposedConv(const CroppedTransposedConvOptions& options)
     : options_(options) {
   conv_ =
-      torch::nn::ConvTranspose1d(torch::nn::ConvTranspose1dOptions(
-                                     options.in_channels, options.out_channels, options.kernel_size)
-                                     .stride(options.stride));
+      ConvWeights(at::IntArrayRef{options.in_channels, options.out_channels, options.kernel_size},
+                  options.out_channels);
   register_module("convtr", NestedModule("convtr", conv_));
 }
 

@@ -3,11 +3,12 @@
 #ifndef MAGNET_MODEL_ENCODEC_CROPPED_TRANSPOSED_CONV_H_
 #define MAGNET_MODEL_ENCODEC_CROPPED_TRANSPOSED_CONV_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <memory>
 
+#include "model/encodec/codec_weights.h"
 #include "model/encodec/padded_conv.h"
 #include "model/encodec/seanet_layer.h"
 
@@ -42,7 +43,7 @@ class CroppedTransposedConv : public SeanetLayer {
 
  private:
   CroppedTransposedConvOptions options_;
-  torch::nn::ConvTranspose1d conv_{nullptr};
+  ConvWeights conv_{nullptr};
 };
 
 }  // namespace magnet

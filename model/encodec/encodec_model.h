@@ -2,7 +2,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_ENCODEC_MODEL_H_
 #define MAGNET_MODEL_ENCODEC_ENCODEC_MODEL_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include "model/encodec/residual_vector_quantizer.h"
 #include "model/encodec/seanet_decoder.h"

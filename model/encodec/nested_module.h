@@ -3,7 +3,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_NESTED_MODULE_H_
 #define MAGNET_MODEL_ENCODEC_NESTED_MODULE_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <memory>
 #include <string>

@@ -77,10 +77,9 @@ torch::Tensor PadSignal(const torch::Tensor& x, Padding padding, PadMode mode) {
 }
 
 PaddedConv::PaddedConv(const PaddedConvOptions& options) : options_(options) {
-  conv_ = torch::nn::Conv1d(
-      torch::nn::Conv1dOptions(options.in_channels, options.out_channels, options.kernel_size)
-          .stride(options.stride)
-          .dilation(options.dilation));
+  conv_ =
+      ConvWeights(at::IntArrayRef{options.out_channels, options.in_channels, options.kernel_size},
+                  options.out_channels);
   register_module("conv", NestedModule("conv", conv_));
 }
 

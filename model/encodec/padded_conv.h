@@ -3,11 +3,12 @@
 #ifndef MAGNET_MODEL_ENCODEC_PADDED_CONV_H_
 #define MAGNET_MODEL_ENCODEC_PADDED_CONV_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <memory>
 
+#include "model/encodec/codec_weights.h"
 #include "model/encodec/seanet_layer.h"
 #include "model/model_config.h"
 
@@ -59,7 +60,7 @@ class PaddedConv : public SeanetLayer {
 
  private:
   PaddedConvOptions options_;
-  torch::nn::Conv1d conv_{nullptr};
+  ConvWeights conv_{nullptr};
 };
 
 }  // namespace magnet

@@ -2,7 +2,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_BLOCK_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_BLOCK_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <memory>
 

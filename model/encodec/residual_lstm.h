@@ -2,10 +2,11 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <memory>
 
+#include "model/encodec/codec_weights.h"
 #include "model/encodec/seanet_layer.h"
 
 namespace magnet {
@@ -20,7 +21,7 @@ class ResidualLstm : public SeanetLayer {
   std::unique_ptr<LayerStream> NewStream() const override;
 
  private:
-  torch::nn::LSTM lstm_{nullptr};
+  LstmWeights lstm_{nullptr};
 };
 
 }  // namespace magnet

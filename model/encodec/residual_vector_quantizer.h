@@ -2,7 +2,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_VECTOR_QUANTIZER_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_VECTOR_QUANTIZER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <memory>
 #include <vector>

@@ -3,7 +3,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_SEANET_LAYER_H_
 #define MAGNET_MODEL_ENCODEC_SEANET_LAYER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <memory>

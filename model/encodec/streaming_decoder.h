@@ -2,7 +2,7 @@
 #ifndef MAGNET_MODEL_ENCODEC_STREAMING_DECODER_H_
 #define MAGNET_MODEL_ENCODEC_STREAMING_DECODER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <memory>

@@ -2,26 +2,11 @@
 
 #include <cmath>
 
+#include "model/layers/uninitialized_weights.h"
+
 namespace magnet {
-namespace {
-
-thread_local bool leave_uninitialized = false;
-
-}  // namespace
-
-UninitializedWeights::UninitializedWeights() : outer_(leave_uninitialized) {
-  leave_uninitialized = true;
-}
-
-UninitializedWeights::~UninitializedWeights() { leave_uninitialized = outer_; }
-
-bool UninitializedWeights::active() { return leave_uninitialized; }
-
 torch::Tensor NewDenseWeight(int out, int in) {
-  torch::Tensor weight = torch::empty({out, in});
-  const double bound = 1.0 / std::sqrt(static_cast<double>(in));
-  if (!UninitializedWeights::active()) weight.uniform_(-bound, bound);
-  return weight;
+  return NewUniformWeight({out, in}, 1.0 / std::sqrt(static_cast<double>(in)));
 }
 
 DenseImpl::DenseImpl(int in, int out, bool with_bias) {

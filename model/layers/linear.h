@@ -1,27 +1,11 @@
 // Dense layers and embeddings whose first values are drawn only when they are
-// wanted: a model that is loaded from a file need not initialise 300 million
-// weights before it overwrites them.
+// wanted (uninitialized_weights.h).
 #ifndef MAGNET_MODEL_LAYERS_LINEAR_H_
 #define MAGNET_MODEL_LAYERS_LINEAR_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 namespace magnet {
-
-// While one lives, the modules of this file that its thread constructs leave
-// their weights unset. May be nested.
-class UninitializedWeights {
- public:
-  UninitializedWeights();
-  ~UninitializedWeights();
-  UninitializedWeights(const UninitializedWeights&) = delete;
-  UninitializedWeights& operator=(const UninitializedWeights&) = delete;
-
-  static bool active();
-
- private:
-  const bool outer_;
-};
 
 // x [..., in] -> x weight^T + bias [..., out]. Weights start uniform in
 // +-1/sqrt(in), the bias at zero.

@@ -2,7 +2,7 @@
 #ifndef MAGNET_MODEL_MAGNET_ATTENTION_H_
 #define MAGNET_MODEL_MAGNET_ATTENTION_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include "model/layers/linear.h"
 

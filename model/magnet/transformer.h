@@ -11,7 +11,7 @@
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <vector>
 

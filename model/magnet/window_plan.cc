@@ -14,7 +14,7 @@ int WholeSpans(int num_frames, SpanArrangement arrangement, int span_len) {
 }  // namespace
 
 int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement, int span_len) {
-  const int rounded = static_cast<int>(std::lround(seconds * frame_rate_hz));
+  const int rounded = static_cast<int>(NumFrames(seconds, frame_rate_hz));
   return WholeSpans(rounded, arrangement, span_len);
 }
 

@@ -20,7 +20,7 @@ struct Window {
   int first_new_frame() const { return start + overlap; }
 };
 
-// Frames of a clip of `seconds`: rounded, and in the nonoverlap arrangement cut
+// Frames of a clip of `seconds`: NumFrames, and in the nonoverlap arrangement cut
 // to whole spans as the reference does (500 -> 498).
 int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement, int span_len);
 

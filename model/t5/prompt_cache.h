@@ -3,7 +3,7 @@
 #ifndef MAGNET_MODEL_T5_PROMPT_CACHE_H_
 #define MAGNET_MODEL_T5_PROMPT_CACHE_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <list>

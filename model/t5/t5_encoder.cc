@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/layers/uninitialized_weights.h"
+
 namespace magnet {
 namespace {
 
@@ -37,12 +39,12 @@ torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets, in
 }
 
 T5LinearImpl::T5LinearImpl(int64_t in_dim, int64_t out_dim)
-    : weight(register_parameter("weight", torch::zeros({out_dim, in_dim}))) {}
+    : weight(register_parameter("weight", NewConstantWeight({out_dim, in_dim}, 0))) {}
 
 torch::Tensor T5LinearImpl::forward(const torch::Tensor& x) { return torch::linear(x, weight); }
 
 T5RmsNormImpl::T5RmsNormImpl(int64_t dim, double epsilon)
-    : weight(register_parameter("weight", torch::ones({dim}))), epsilon_(epsilon) {}
+    : weight(register_parameter("weight", NewConstantWeight({dim}, 1))), epsilon_(epsilon) {}
 
 torch::Tensor T5RmsNormImpl::forward(const torch::Tensor& x) {
   const auto mean_square = x.to(torch::kFloat32).square().mean(/*dim=*/-1, /*keepdim=*/true);
@@ -50,7 +52,7 @@ torch::Tensor T5RmsNormImpl::forward(const torch::Tensor& x) {
 }
 
 T5EmbeddingImpl::T5EmbeddingImpl(int64_t num_rows, int64_t dim)
-    : weight(register_parameter("weight", torch::zeros({num_rows, dim}))) {}
+    : weight(register_parameter("weight", NewConstantWeight({num_rows, dim}, 0))) {}
 
 torch::Tensor T5EmbeddingImpl::forward(const torch::Tensor& ids) {
   return torch::embedding(weight, ids);

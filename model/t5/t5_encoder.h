@@ -9,7 +9,7 @@
 #ifndef MAGNET_MODEL_T5_T5_ENCODER_H_
 #define MAGNET_MODEL_T5_T5_ENCODER_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 
@@ -147,8 +147,8 @@ TORCH_MODULE(T5Stack);
 
 // The whole encoder.
 //
-// All weights are zero (norms: one) until LoadModule fills them or
-// ResetParameters draws them. Precise in float32; bfloat16 weights work as
+// All weights are zero (norms: one; all unset under UninitializedWeights) until
+// LoadModule fills them or ResetParameters draws them. Precise in float32; bfloat16 weights work as
 // well, float16 overflows as T5 does. Not for more than one thread at a time.
 // Throws c10::Error, as every torch module does.
 class T5EncoderImpl : public torch::nn::Module {

@@ -168,6 +168,27 @@ TEST_F(GenerateTest, PlaysToACommand) {
   EXPECT_THAT(err.str(), HasSubstr("exit code 3"));
 }
 
+// What is found in PATH is what is run, and a player that cannot play the format is passed over.
+TEST_F(GenerateTest, PlaysWithThePlayerThatIsInstalled) {
+  const auto install = [this](const std::string& program) {
+    const std::string script = "#!/bin/sh\ncat > '" + folder.Path(program + ".heard") + "'\n";
+    folder.Write(program, script);
+    std::filesystem::permissions(folder.Path(program), std::filesystem::perms::owner_all);
+  };
+  variables["PATH"] = "/nonexistent:" + folder.Path("");
+  EXPECT_EQ(Run({"generate", "piano", "--play"}), kExitLocal);
+  EXPECT_THAT(err.str(), HasSubstr("no player found"));
+  install("aplay");
+  EXPECT_EQ(Run({"generate", "piano", "--play"}), kExitOk) << err.str();
+  EXPECT_EQ(folder.Read("aplay.heard"), ClipBytes(kChosenSeed));
+  EXPECT_EQ(Run({"generate", "piano", "--play", "--format", "flac"}), kExitLocal)
+      << "aplay cannot play FLAC";
+  install("mpv");
+  EXPECT_EQ(Run({"generate", "piano", "--play", "--format", "flac"}), kExitOk) << err.str();
+  EXPECT_EQ(folder.Read("mpv.heard"), ClipBytes(kChosenSeed));
+  EXPECT_EQ(server.requests().size(), 2u) << "a clip that nobody can hear was asked for";
+}
+
 TEST_F(GenerateTest, QuietPrintsNothing) {
   terminal.is_terminal = true;
   EXPECT_EQ(Run({"generate", "piano", "-q", "-o", Clip()}), kExitOk);
@@ -185,6 +206,8 @@ TEST_F(GenerateTest, ShowsProgressOnATerminalAndCleansUp) {
 TEST_F(GenerateTest, ExitCodesTellErrorsApart) {
   EXPECT_EQ(RunFailing({StatusCode::INTERNAL, "x"}), kExitFailed);
   EXPECT_EQ(RunFailing({StatusCode::UNAVAILABLE, "x"}), kExitUnavailable);
+  // No trailers: how a balancer that lost its server ends a stream.
+  EXPECT_EQ(RunFailing({StatusCode::UNKNOWN, ""}), kExitUnavailable);
   EXPECT_EQ(RunFailing({StatusCode::RESOURCE_EXHAUSTED, "x"}), kExitExhausted);
   EXPECT_EQ(RunFailing({StatusCode::INVALID_ARGUMENT, "x"}), kExitInvalid);
   EXPECT_EQ(RunFailing({StatusCode::NOT_FOUND, "x"}), kExitInvalid);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/integration/server_harness.h"
+#include "tests/server/encoded_audio.h"
 
 namespace magnet::testing {
 namespace {
@@ -30,15 +31,18 @@ TEST(MixedLoadTest, CreatedEqualsDestroyedAfter500MixedOutcomes) {
     config.max_waiting = 6;
   });
   server.control().FailSeed(kBrokenSeed, absl::InternalError("logits are not finite"));
+  const std::string sound =
+      EncodedAudio(AudioFormat::kWavS16, 16000, std::vector<float>(8000, 0.1f));
   std::vector<std::thread> clients;
   for (int thread = 0; thread < kThreads; ++thread) {
-    clients.emplace_back([&server, thread] {
+    clients.emplace_back([&server, &sound, thread] {
       std::mt19937 random(static_cast<unsigned>(thread));
       for (int i = 0; i < kCallsPerThread; ++i) {
         const unsigned kind = random() % 6;
         v1::GenerateRequest request =
             ServerHarness::Request(kind == 0 ? kBrokenSeed : 1, kind == 1 ? 9 : 1);
         if (kind == 2) request.set_duration_seconds(-1);
+        if (random() % 3 == 0) request.mutable_given_audio()->set_data(sound);
         OpenCall call(server, request, [&](grpc::ClientContext& context) {
           if (kind == 3)
             context.set_deadline(

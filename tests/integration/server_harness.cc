@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <sstream>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
@@ -36,6 +35,11 @@ bool LogBuffer::AwaitRequests(int count) {
 std::vector<std::string> LogBuffer::requests() {
   absl::MutexLock lock(&mutex_);
   return requests_;
+}
+
+void LogBuffer::Forget() {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string>().swap(requests_);
 }
 
 int LogBuffer::overflow(int c) {
@@ -136,11 +140,11 @@ double ServerHarness::Metric(const std::string& sample) const {
 
 bool ServerHarness::AwaitMetric(const std::string& sample, double value) const {
   const absl::Time limit = absl::Now() + kHangs;
-  while (Metric(sample) != value) {
-    if (absl::Now() > limit) return false;
-    std::this_thread::yield();
+  for (;;) {
+    const int64_t seen = server_->metrics().num_changes();
+    if (Metric(sample) == value) return true;
+    if (!server_->metrics().AwaitChange(seen, limit)) return false;
   }
-  return true;
 }
 
 OpenCall::OpenCall(const ServerHarness& server, const v1::GenerateRequest& request,

@@ -27,6 +27,8 @@ class LogBuffer : public std::streambuf {
   // Blocks until so many requests have been logged; false after 30 s.
   [[nodiscard]] bool AwaitRequests(int count);
   std::vector<std::string> requests();
+  // Frees them.
+  void Forget();
 
  protected:
   int overflow(int c) override;

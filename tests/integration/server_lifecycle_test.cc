@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/integration/raw_connection.h"
 #include "tests/integration/server_harness.h"
 
 namespace magnet::testing {
@@ -95,6 +96,25 @@ TEST(DrainTest, FinishesWhatRunsRefusesWhatComes) {
   drain.join();
   EXPECT_EQ(server.control().created(), 6);
   EXPECT_EQ(server.control().destroyed(), 6);
+}
+
+// A client that does not look at its idle connection answers no goodbye: with the time for slow
+// readers without an end, this test hangs if such connections are waited for.
+TEST(DrainTest, IdleConnectionsDoNotHoldUpTheEnd) {
+  ServerHarness server([](ServerConfig& config) { config.flush_seconds = 1e6; });
+  const auto idle = server.Channel();
+  ASSERT_TRUE(idle->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(30)));
+  RawConnection silent(server.server().address());
+  silent.Send(Http2Preface());
+  ASSERT_TRUE(server.AwaitMetric("magnet_connections", 2));
+  grpc::ClientContext watch_context;
+  const auto health = grpc::health::v1::Health::NewStub(server.Channel());
+  const auto watch = health->Watch(&watch_context, HealthCheckRequest());
+  HealthCheckResponse state;
+  ASSERT_TRUE(watch->Read(&state));
+  EXPECT_TRUE(server.Generate(ServerHarness::Request(1, 1)).status.ok());
+  server.server().Drain();
+  EXPECT_TRUE(silent.ReadToTheEnd());
 }
 
 TEST(DrainTest, WhatOutlastsTheLimitEndsUnavailable) {

@@ -1,49 +1,21 @@
 // Who may connect and call.
 #include <gmock/gmock.h>
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/credentials.h"
-#include "server/file_text.h"
+#include "tests/integration/certificates.h"
 #include "tests/integration/server_harness.h"
 
 namespace magnet::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-// An authority, a server's certificate for localhost and a client's.
-class Certificates {
- public:
-  Certificates() : folder_(::testing::TempDir() + "/certificates") {
-    std::filesystem::create_directories(folder_);
-    Run("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out "
-        "ca.pem");
-    for (const std::string name : {"server", "client"}) {
-      Run(absl::StrCat("openssl req -newkey rsa:2048 -nodes -subj /CN=", name, " -keyout ", name,
-                       ".key -out ", name, ".csr"));
-      std::ofstream(Path(name + ".ext")) << "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
-      Run(absl::StrCat("openssl x509 -req -days 2 -CA ca.pem -CAkey ca.key -CAcreateserial -in ",
-                       name, ".csr -extfile ", name, ".ext -out ", name, ".pem"));
-    }
-  }
-
-  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
-  std::string Text(const std::string& name) const { return *ReadTextFile(Path(name)); }
-
- private:
-  void Run(const std::string& command) {
-    EXPECT_EQ(std::system(absl::StrCat("cd ", folder_, " && ", command, " 2>/dev/null").c_str()), 0)
-        << command;
-  }
-
-  const std::string folder_;
-};
 
 const Certificates& TestCertificates() {
   static const auto* certificates = new Certificates;
@@ -85,6 +57,56 @@ TEST(TlsTest, MutualTlsRefusesClientsWithoutACertificate) {
   options.pem_cert_chain = TestCertificates().Text("client.pem");
   options.pem_private_key = TestCertificates().Text("client.key");
   EXPECT_TRUE(ListOver(server, grpc::SslCredentials(options)).ok());
+}
+
+// The name in the certificate that a new connection is shown; empty when there is none.
+std::string CertificateName(const std::string& address, const std::string& authority) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = authority;
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto stub = v1::MusicService::NewStub(
+      grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments));
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  if (!stub->ListModels(&context, {}, &response).ok()) return "";
+  const auto names = context.auth_context()->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+  return names.empty() ? "" : std::string(names[0].data(), names[0].size());
+}
+
+// Certificates are renewed every few weeks: if this fails, that costs a restart, or clips.
+TEST(TlsTest, NewCertificatesAreShownToNewConnectionsAndRunningStreamsGoOn) {
+  Certificates certificates;
+  certificates.Issue("before");
+  certificates.Issue("after");
+  certificates.Install("before", "live");
+  ServerHarness server([&](ServerConfig& config) {
+    config.tls_certificate = certificates.Path("live.pem");
+    config.tls_key = certificates.Path("live.key");
+  });
+  const std::string address = server.server().address();
+  const std::string authority = certificates.Text("ca.pem");
+  EXPECT_EQ(CertificateName(address, authority), "before");
+
+  server.control().CloseGate();
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = authority;
+  const auto stub =
+      v1::MusicService::NewStub(grpc::CreateChannel(address, grpc::SslCredentials(options)));
+  grpc::ClientContext context;
+  const auto reader = stub->Generate(&context, ServerHarness::Request(1, 4));
+  v1::GenerateResponse started;
+  ASSERT_TRUE(reader->Read(&started));
+
+  certificates.Install("after", "live");
+  server.server().Reload();
+  // gRPC looks at the files once a second and tells nobody.
+  const absl::Time limit = absl::Now() + absl::Seconds(30);
+  std::string name;
+  while (name != "after" && absl::Now() < limit) name = CertificateName(address, authority);
+  EXPECT_EQ(name, "after");
+  server.control().OpenGate();
+  EXPECT_TRUE(ReadAll(context, *reader).status.ok());
 }
 
 TEST(TlsTest, FilesThatDoNotFitAreNamed) {

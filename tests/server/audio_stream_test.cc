@@ -32,15 +32,15 @@ TEST(AudioStreamTest, OffsetsAreSeamlessAndTheChecksumIsOfAllBytes) {
   }
 }
 
-TEST(AudioStreamTest, ChunksAreNoLongerThanAsked) {
+TEST(AudioStreamTest, ChunksAreNoLongerThanAskedAndOfOneSize) {
   auto stream = AudioStream::Open(AudioFormat::kPcmS16, {32000, 20000}, /*max_chunk_samples=*/8000);
   ASSERT_TRUE(stream.ok());
   auto chunks = (*stream)->Add(std::vector<float>(20000));
   ASSERT_TRUE(chunks.ok());
   ASSERT_EQ(chunks->size(), 3u);
-  EXPECT_EQ((*chunks)[0].data.size(), 16000u);
-  EXPECT_EQ((*chunks)[0].end_sample, 8000);
-  EXPECT_EQ((*chunks)[2].data.size(), 8000u);
+  EXPECT_EQ((*chunks)[0].end_sample, 6667);
+  EXPECT_EQ((*chunks)[1].end_sample, 13334);
+  EXPECT_EQ((*chunks)[2].end_sample, 20000);
 }
 
 TEST(AudioStreamTest, MoreSamplesThanAnnouncedAreAnError) {

@@ -53,7 +53,7 @@ TEST(GenerationRequestTest, EmptyRequestTakesEveryDefault) {
   EXPECT_THAT(request->spec.sampling.decoding_steps, ElementsAre(2, 1, 1, 1));
   EXPECT_EQ(request->format, AudioFormat::kWavS16);
   EXPECT_EQ(request->priority, JobPriority::kNormal);
-  EXPECT_EQ(request->chunk_frames, 12);
+  EXPECT_EQ(request->chunk_samples, 4000);
   EXPECT_TRUE(request->wants_progress);
 }
 
@@ -108,7 +108,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
   EXPECT_EQ(spec.sampling.schedule, MaskSchedule::kPaper);
   EXPECT_EQ(spec.sampling.span_score, SpanScore::kProd);
   EXPECT_EQ(request->format, AudioFormat::kOggOpus);
-  EXPECT_EQ(request->chunk_frames, 50);
+  EXPECT_EQ(request->chunk_samples, 16000);
   EXPECT_EQ(request->priority, JobPriority::kHigh);
   EXPECT_FALSE(request->wants_progress);
 }

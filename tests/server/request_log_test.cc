@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 namespace magnet {
 namespace {
@@ -37,6 +38,40 @@ TEST(RequestLogTest, PromptsWhenAskedEvenIfTheyAreNoUtf8) {
   record.prompt = "caf\xff";
   log.Write(record);
   EXPECT_EQ(nlohmann::json::parse(out.str())["prompt"], "caf\uFFFD");
+}
+
+// Takes nothing while it is full.
+class FullableBuffer : public std::stringbuf {
+ public:
+  bool full = false;
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    return full ? 0 : std::stringbuf::xsputn(text, size);
+  }
+  int_type overflow(int_type c) override {
+    return full ? traits_type::eof() : std::stringbuf::overflow(c);
+  }
+};
+
+// If it fails, one full disk ends the log of a server for ever.
+TEST(RequestLogTest, GoesOnAfterAFullDiskAndSaysWhatIsMissing) {
+  FullableBuffer buffer;
+  std::ostream out(&buffer);
+  RequestLog log(out, /*with_prompts=*/false);
+  buffer.full = true;
+  log.Event(absl::UnixEpoch(), "one");
+  log.Event(absl::UnixEpoch(), "two");
+  buffer.full = false;
+  log.Event(absl::UnixEpoch(), "three");
+  log.Event(absl::UnixEpoch(), "four");
+  std::istringstream lines(buffer.str());
+  std::vector<std::string> messages;
+  for (std::string line; std::getline(lines, line);) {
+    messages.push_back(nlohmann::json::parse(line)["message"]);
+  }
+  EXPECT_EQ(messages, (std::vector<std::string>{"2 lines of this log could not be written", "three",
+                                                "four"}));
 }
 
 }  // namespace

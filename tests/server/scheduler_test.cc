@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <limits>
 #include <optional>
 
 #include "absl/time/clock.h"
 #include "server/status_conversion.h"
+#include "tests/server/recording_listener.h"
 #include "tests/testing/fake_generator.h"
 
 namespace magnet {
@@ -17,70 +17,20 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::RecordingListener;
 using ::testing::SizeIs;
 
 constexpr absl::Duration kHangs = absl::Seconds(30);
 constexpr int kStepsPerWindow = 5;  // of the fake's defaults
 
-class RecordingListener : public JobListener {
+// Time that only the test moves.
+class ManualClock : public Clock {
  public:
-  void OnStarted(const JobStarted& started) override {
-    absl::MutexLock lock(&mutex_);
-    started_ = true;
-  }
-  void OnProgress(const GenerationProgress&, double) override {
-    absl::MutexLock lock(&mutex_);
-    ++progress_calls_;
-  }
-  absl::Status OnAudio(std::vector<float> samples) override {
-    absl::MutexLock lock(&mutex_);
-    samples_.insert(samples_.end(), samples.begin(), samples.end());
-    if (static_cast<int64_t>(samples_.size()) >= room_) has_room_ = false;
-    return absl::OkStatus();
-  }
-  void OnFinished(const JobReport& report) override {
-    absl::MutexLock lock(&mutex_);
-    ++finished_calls_;
-    report_ = report;
-  }
-  bool HasRoom() const override { return has_room_; }
-
-  // Room for so many samples, then none until GiveRoom.
-  void LimitRoom(int64_t samples) { room_ = samples; }
-  void GiveRoom() {
-    room_ = std::numeric_limits<int64_t>::max();
-    has_room_ = true;
-  }
-
-  JobReport Await() {
-    absl::MutexLock lock(&mutex_);
-    const auto done = [this] { return finished_calls_ > 0; };
-    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&done), kHangs)) << "the job never ended";
-    EXPECT_EQ(finished_calls_, 1) << "the end was reported more than once";
-    return report_;
-  }
-  bool started() {
-    absl::MutexLock lock(&mutex_);
-    return started_;
-  }
-  std::vector<float> samples() {
-    absl::MutexLock lock(&mutex_);
-    return samples_;
-  }
-  int progress_calls() {
-    absl::MutexLock lock(&mutex_);
-    return progress_calls_;
-  }
+  absl::Time Now() const override { return absl::UnixEpoch() + absl::Seconds(seconds_.load()); }
+  void AdvanceOneSecond() { ++seconds_; }
 
  private:
-  absl::Mutex mutex_;
-  bool started_ = false;
-  int progress_calls_ = 0;
-  int finished_calls_ = 0;
-  JobReport report_;
-  std::vector<float> samples_;
-  std::atomic<int64_t> room_ = std::numeric_limits<int64_t>::max();
-  std::atomic<bool> has_room_ = true;
+  std::atomic<int> seconds_ = 0;
 };
 
 struct Submitted {
@@ -102,7 +52,6 @@ class SchedulerTest : public ::testing::Test {
     request.spec.duration_seconds = seconds;
     request.spec.sampling = generator_->config().sampling;
     request.arrival = absl::Now();
-    request.chunk_frames = 25;
     return request;
   }
 
@@ -131,6 +80,37 @@ TEST_F(SchedulerTest, DeliversAllSamplesInOrder) {
   for (size_t i = 0; i < samples.size(); ++i) {
     ASSERT_EQ(samples[i], testing::FakeSample(7, static_cast<int64_t>(i))) << "at sample " << i;
   }
+}
+
+// First audio of a clip of 30 windows: it must not wait for more than the first, and none of the
+// second's steps may come before it; so it is within one window's time, whatever that is.
+TEST_F(SchedulerTest, AudioOfAWindowComesBeforeTheNextWindowsFirstStep) {
+  Start({});
+  auto listener = std::make_shared<RecordingListener>();
+  std::vector<int> steps_before;  // each second of audio
+  listener->CallOnAudio([&] { steps_before.push_back(control_->step_calls()); });
+  ASSERT_TRUE(scheduler_->Submit(Request(1, 60), listener).ok());
+  EXPECT_TRUE(listener->Await().status.ok());
+  ASSERT_THAT(steps_before, SizeIs(60)) << "audio is to be decoded a second at a time";
+  for (size_t second = 0; second < steps_before.size(); ++second) {
+    EXPECT_EQ(steps_before[second], kStepsPerWindow * (static_cast<int>(second) / 2 + 1));
+  }
+}
+
+// The figures of overhead rest on this: what the model does is compute time, all of it and nothing
+// else.
+TEST_F(SchedulerTest, ComputeTimeIsTheModelsTime) {
+  ManualClock clock;
+  Scheduler scheduler({}, clock, metrics_);
+  scheduler.SetReadiness(Readiness::kServing);
+  control_->OnWork([&clock] { clock.AdvanceOneSecond(); });
+  JobRequest request = Request(1, 6);
+  request.arrival = clock.Now();
+  auto listener = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(scheduler.Submit(std::move(request), listener).ok());
+  const JobReport report = listener->Await();
+  EXPECT_EQ(report.queue_seconds, 0);
+  EXPECT_EQ(report.compute_seconds, 1 + 3 * kStepsPerWindow + 6) << "begin, steps, decoding";
 }
 
 // On a CPU one request is worked on at a time, in order of arrival.
@@ -239,12 +219,12 @@ TEST_F(SchedulerTest, CancelWhileStreamingEndsWithinOneStep) {
 TEST_F(SchedulerTest, ListenerWithoutRoomPausesOnlyItsOwnJob) {
   Start({});
   auto slow = std::make_shared<RecordingListener>();
-  slow->LimitRoom(8000);  // half a second: one chunk of 25 frames
+  slow->LimitRoom(16000);  // what is decoded at a time
   ASSERT_TRUE(scheduler_->Submit(Request(1, 6), slow).ok());
   ASSERT_TRUE(control_->AwaitDecodeCalls(1));
   Submitted other = Submit(Request(2, 6));
   EXPECT_TRUE(other.listener->Await().status.ok());
-  EXPECT_THAT(slow->samples(), SizeIs(8000)) << "audio piled up for a reader without room";
+  EXPECT_THAT(slow->samples(), SizeIs(16000)) << "audio piled up for a reader without room";
   slow->GiveRoom();
   scheduler_->Resume();
   EXPECT_TRUE(slow->Await().status.ok());

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "server/file_text.h"
+
 namespace magnet {
 namespace {
 
@@ -104,6 +106,13 @@ TEST(ServerConfigTest, ActionsAreRecognised) {
   EXPECT_EQ(ParseServerCommand({"--version"})->action, ServerAction::kVersion);
   EXPECT_EQ(ParseServerCommand({"--check-config"})->action, ServerAction::kCheckConfig);
   EXPECT_EQ(ParseServerCommand({})->action, ServerAction::kRun);
+}
+
+TEST(ServerConfigTest, TheGuideShowsTheHelpAsItIs) {
+  const auto guide = ReadTextFile(MAGNET_SERVING_GUIDE);
+  ASSERT_TRUE(guide.ok()) << guide.status();
+  EXPECT_THAT(*guide, HasSubstr("```text\n" + ServerHelp() + "```\n"))
+      << "put the output of magnet-server --help into docs/serving.md";
 }
 
 }  // namespace

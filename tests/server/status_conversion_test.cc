@@ -46,5 +46,28 @@ TEST(StatusConversionTest, RetryDelaySurvives) {
 
 TEST(StatusConversionTest, OkIsOk) { EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok()); }
 
+// What a client sends comes back in errors: if this fails, a long enough name or enough wrong
+// fields end the whole connection instead of one call.
+TEST(StatusConversionTest, ErrorsFitIntoTrailersWhateverIsInThem) {
+  constexpr size_t kTrailerBytes = 8 << 10;  // all that gRPC takes
+  const std::string name(100'000, '\0');
+  const std::vector<FieldViolation> violations(1000, {"sections[63].prompts[15].text", name});
+  for (const absl::Status& status : {MakeError(absl::StatusCode::kNotFound, "MODEL_UNKNOWN", name),
+                                     MakeBadRequest(violations), absl::InternalError(name)}) {
+    const grpc::Status wire = ToGrpcStatus(status);
+    // A message's byte may take three, and details are sent in base 64.
+    const size_t size = 3 * wire.error_message().size() + (wire.error_details().size() * 4) / 3;
+    EXPECT_LT(size, kTrailerBytes - 1024) << "1 KiB is for the other trailers";
+  }
+}
+
+TEST(StatusConversionTest, ACutMessageDoesNotEndInsideACharacter) {
+  std::string message = "a";
+  while (message.size() < 400) message += "\xe2\x99\xab";
+  const std::string cut = ToGrpcStatus(absl::InternalError(message)).error_message();
+  EXPECT_LE(cut.size(), 300u);
+  EXPECT_EQ(cut.substr(cut.size() - 6), "\xe2\x99\xab...");
+}
+
 }  // namespace
 }  // namespace magnet

@@ -96,7 +96,7 @@ bool FakeControl::AwaitDestroyed(int count) const {
 void FakeControl::ResetCounts() {
   absl::MutexLock lock(&mutex_);
   created_ = destroyed_ = decode_calls_ = 0;
-  batches_.clear();
+  std::vector<std::vector<uint64_t>>().swap(batches_);  // the memory too
 }
 
 void FakeControl::ThrowOnStepCall(int call) {
@@ -119,6 +119,25 @@ void FakeControl::FailSeed(uint64_t seed, absl::Status status) {
 void FakeControl::FailBegin(absl::Status status) {
   absl::MutexLock lock(&mutex_);
   begin_status_ = std::move(status);
+}
+
+void FakeControl::OnWork(std::function<void()> hook) {
+  absl::MutexLock lock(&mutex_);
+  hook_ = std::move(hook);
+}
+
+void FakeControl::RetainPerGeneration(size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  retained_bytes_ = bytes;
+}
+
+void FakeControl::Work() {
+  std::function<void()> hook;
+  {
+    absl::MutexLock lock(&mutex_);
+    hook = hook_;
+  }
+  if (hook) hook();
 }
 
 void FakeControl::SetMemoryLimit(int size) {
@@ -154,6 +173,7 @@ std::vector<std::vector<uint64_t>> FakeControl::batches() const {
 void FakeControl::CountCreated() {
   absl::MutexLock lock(&mutex_);
   ++created_;
+  if (retained_bytes_ > 0) retained_.emplace_back(retained_bytes_, 'x');
 }
 
 void FakeControl::CountDestroyed() {
@@ -270,6 +290,7 @@ class FakeGenerator : public Generator {
   const ModelConfig& config() const override { return config_; }
 
   absl::StatusOr<std::unique_ptr<Generation>> Begin(const GenerationSpec& spec) override {
+    control_->Work();
     if (absl::Status status = control_->BeginStatus(); !status.ok()) return status;
     return std::make_unique<FakeGeneration>(config_, spec, control_);
   }
@@ -278,6 +299,7 @@ class FakeGenerator : public Generator {
     std::vector<uint64_t> seeds;
     for (Generation* generation : batch) seeds.push_back(Of(*generation).seed());
     std::vector<absl::Status> statuses = control_->EnterStep(seeds);
+    control_->Work();
     for (size_t i = 0; i < batch.size(); ++i) {
       if (statuses[i].ok()) Of(*batch[i]).Advance();
     }
@@ -286,6 +308,7 @@ class FakeGenerator : public Generator {
 
   absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation, int max_frames) override {
     control_->CountDecode();
+    control_->Work();
     return Of(generation).Decode(max_frames);
   }
 

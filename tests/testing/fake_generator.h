@@ -49,6 +49,12 @@ class FakeControl {
   void FailSeed(uint64_t seed, absl::Status status);
   void FailBegin(absl::Status status);
 
+  // `hook` is called inside every Begin, Step and DecodeAudio, on the thread that calls them.
+  void OnWork(std::function<void()> hook);
+
+  // A leak: so many bytes are kept for every generation that is begun.
+  void RetainPerGeneration(size_t bytes);
+
   // RESOURCE_EXHAUSTED for batches of more than `size`; 0: never.
   void SetMemoryLimit(int size);
 
@@ -69,6 +75,7 @@ class FakeControl {
   std::vector<absl::Status> EnterStep(const std::vector<uint64_t>& seeds);
   void CountDecode();
   absl::Status BeginStatus();
+  void Work();
 
   mutable absl::Mutex mutex_;
   bool gated_ ABSL_GUARDED_BY(mutex_) = false;
@@ -80,6 +87,9 @@ class FakeControl {
   int fail_on_ ABSL_GUARDED_BY(mutex_) = 0;
   int memory_limit_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t failing_seed_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t retained_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> retained_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> hook_ ABSL_GUARDED_BY(mutex_);
   absl::Status call_status_ ABSL_GUARDED_BY(mutex_);
   absl::Status seed_status_ ABSL_GUARDED_BY(mutex_);
   absl::Status begin_status_ ABSL_GUARDED_BY(mutex_);

@@ -4,7 +4,7 @@
 #define MAGNET_TESTS_TESTING_REFERENCE_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 // The whole way from a data set in MusicBench's format to a model that makes
 // music, by the commands of magnet-train.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <fstream>
 

@@ -3,7 +3,7 @@
 #define MAGNET_TESTS_TRAIN_LM_RUN_H_
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include "model/torch.h"
 #include <unistd.h>
 
 #include <cstdlib>

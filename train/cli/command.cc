@@ -21,7 +21,9 @@ std::string Usage(const std::vector<Command>& commands) {
 
 int ExitStatus(const absl::Status& status) {
   if (status.ok()) return 0;
-  std::cerr << "magnet-train: error: " << status.message() << "\n";
+  // Who pressed Ctrl-C has met no error.
+  const char* const kind = absl::IsCancelled(status) ? "" : "error: ";
+  std::cerr << "magnet-train: " << kind << status.message() << "\n";
   if (absl::IsInvalidArgument(status)) return kWrongUsage;
   return absl::IsCancelled(status) ? kInterrupted : kFailed;
 }

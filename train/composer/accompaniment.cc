@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "absl/strings/string_view.h"
+#include "train/composer/drum_patterns.h"
 
 namespace magnet {
 namespace {
 
-constexpr int kSnare = 38;
 constexpr int kCrash = 49;
 constexpr int kLowestBass = 31;
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -277,14 +277,14 @@ TEST(PickleReaderTest, BrokenProgramsAreRefused) {
 }
 
 TEST(PickleReaderTest, NumbersAndContainers) {
-  const auto document =
-      Unpickle(std::string("\x80\x02}(U\x01"
-                           "aJ\xfe\xff\xff\xffU\x01"
-                           "bG\x3f\xf8\0\0\0\0\0\0"
-                           "U\x01"
-                           "c](K\x01\x8a\x01\xff\x88"
-                           "eu.",
-                           47));
+  constexpr char kPickle[] =
+      "\x80\x02}(U\x01"
+      "aJ\xfe\xff\xff\xffU\x01"
+      "bG\x3f\xf8\0\0\0\0\0\0"
+      "U\x01"
+      "c](K\x01\x8a\x01\xff\x88"
+      "eu.";
+  const auto document = Unpickle(std::string(kPickle, sizeof(kPickle) - 1));
   ASSERT_TRUE(document.ok()) << document.status().message();
   EXPECT_EQ(document->root->Find("a")->integer, -2);
   EXPECT_EQ(document->root->Find("b")->real, 1.5);

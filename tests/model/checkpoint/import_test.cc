@@ -1,7 +1,9 @@
 // Reads the reference checkpoints whole, and a bundle made of them back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+
+#include "model/torch.h"
 
 #include <cstdlib>
 #include <filesystem>

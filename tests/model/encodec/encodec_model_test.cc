@@ -6,6 +6,7 @@
 #include <set>
 
 #include "model/encodec/padded_conv.h"
+#include "model/layers/uninitialized_weights.h"
 #include "tests/model/encodec/random_codec.h"
 
 namespace magnet {
@@ -68,6 +69,22 @@ TEST(EncodecModelTest, TensorsCarryTheNamesOfTheBundle) {
   }
   expected.push_back("quantizer.vq.layers.0._codebook.embed");
   EXPECT_THAT(names, testing::UnorderedElementsAreArray(expected));
+}
+
+// If it fails: opening a model spends its time on drawing weights that the file
+// overwrites, and loading one disturbs the random numbers of a training.
+TEST(EncodecModelTest, LoadingDrawsNoRandomNumbers) {
+  torch::manual_seed(3);
+  const torch::Tensor expected = torch::randn({4});
+  torch::manual_seed(3);
+  {
+    const UninitializedWeights unset;
+    EncodecModel model(SmallCodecConfig());
+  }
+  EXPECT_TRUE(torch::equal(torch::randn({4}), expected));
+  torch::manual_seed(3);
+  EncodecModel drawn(SmallCodecConfig());
+  EXPECT_FALSE(torch::equal(torch::randn({4}), expected)) << "a new codec must have weights";
 }
 
 // If it fails: clips are longer or shorter than was asked for.

@@ -2,7 +2,7 @@
 #ifndef MAGNET_TESTS_MODEL_ENCODEC_RANDOM_CODEC_H_
 #define MAGNET_TESTS_MODEL_ENCODEC_RANDOM_CODEC_H_
 
-#include <torch/torch.h>
+#include "model/torch.h"
 
 #include <cstdint>
 #include <random>

@@ -1,0 +1,44 @@
+#include "server/guarded_generator.h"
+
+#include <exception>
+
+#include "absl/strings/str_cat.h"
+#include "server/status_conversion.h"
+
+namespace magnet {
+namespace {
+
+absl::Status ExceptionStatus(const std::exception& error) {
+  return MakeError(absl::StatusCode::kInternal, "GENERATION_FAILED",
+                   absl::StrCat("the model threw an exception: ", error.what()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Generation>> GuardedBegin(Generator& generator,
+                                                         const GenerationSpec& spec) {
+  try {
+    return generator.Begin(spec);
+  } catch (const std::exception& error) {
+    return ExceptionStatus(error);
+  }
+}
+
+std::vector<absl::Status> GuardedStep(Generator& generator, absl::Span<Generation* const> batch) {
+  try {
+    return generator.Step(batch);
+  } catch (const std::exception& error) {
+    return std::vector<absl::Status>(batch.size(), ExceptionStatus(error));
+  }
+}
+
+absl::StatusOr<std::vector<float>> GuardedDecode(Generator& generator, Generation& generation,
+                                                 int max_frames) {
+  try {
+    return generator.DecodeAudio(generation, max_frames);
+  } catch (const std::exception& error) {
+    return ExceptionStatus(error);
+  }
+}
+
+}  // namespace magnet

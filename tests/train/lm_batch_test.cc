@@ -1,0 +1,127 @@
+#include "train/lm_batch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/train/lm_run.h"
+
+namespace magnet {
+namespace {
+
+constexpr int kWindow = 30;  // six frames more than a clip of the data has
+
+class LmBatchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string folder = TestFolder("batches");
+    WriteTinyData(folder, 7);
+    LmTrainingConfig config = TinyLmConfig(folder);
+    config.lm.window_frames = kWindow;
+    auto clips = CodeSet::Open(config.codes);
+    ASSERT_TRUE(clips.ok()) << clips.status();
+    clips_ = std::make_unique<CodeSet>(*std::move(clips));
+    auto parts = MakeLmParts(config, *clips_);
+    ASSERT_TRUE(parts.ok()) << parts.status();
+    parts_ = std::make_unique<LmParts>(*std::move(parts));
+  }
+
+  LmBatchMaker Maker(LmBatchOptions options = {}) const {
+    return LmBatchMaker(*clips_, parts_->tokenizer, parts_->config.lm, std::move(options));
+  }
+
+  static LmBatch Batch(LmBatchMaker maker, int64_t step, int size, int64_t first_item = 0) {
+    auto batch = maker.Training(
+        {.step = step, .first_item = first_item, .pass = 0, .items_per_step = 4}, size);
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    return *std::move(batch);
+  }
+
+  int64_t mask_token_id() const { return parts_->config.lm.mask_token_id(); }
+
+  std::unique_ptr<CodeSet> clips_;
+  std::unique_ptr<LmParts> parts_;
+};
+
+// Breaks where a stage is not told the codebooks before it, or is told its own
+// answers or those of the codebooks after it.
+TEST_F(LmBatchTest, EarlierCodebooksAreGivenAndTheRestIsMasked) {
+  for (int stage = 0; stage < 3; ++stage) {
+    std::vector<int> weights(3, 0);
+    weights[stage] = 1;
+    const LmBatch batch = Batch(Maker({.stage_weights = weights}), /*step=*/5, 4);
+    ASSERT_EQ(batch.stage, stage);
+    const torch::Tensor clip_part = batch.input.narrow(2, 0, 24);
+    EXPECT_TRUE(clip_part.narrow(1, 0, stage).lt(mask_token_id()).all().item<bool>());
+    EXPECT_TRUE(
+        batch.input.narrow(1, stage + 1, 2 - stage).eq(mask_token_id()).all().item<bool>());
+    const torch::Tensor hidden = batch.input.select(1, stage).eq(mask_token_id());
+    EXPECT_TRUE(hidden.narrow(1, 0, 24).eq(batch.loss_mask.narrow(1, 0, 24)).all().item<bool>());
+    const torch::Tensor shown = hidden.logical_not();
+    EXPECT_TRUE(torch::equal(batch.input.select(1, stage).masked_select(shown),
+                             batch.targets.masked_select(shown)));
+  }
+}
+
+// Breaks where silence that was added to a short clip is learnt.
+TEST_F(LmBatchTest, PaddingIsMaskedAndHasNoLoss) {
+  const LmBatch batch = Batch(Maker(), /*step=*/1, 4);
+  EXPECT_EQ(batch.input.size(2), kWindow);
+  EXPECT_TRUE(batch.input.narrow(2, 24, 6).eq(mask_token_id()).all().item<bool>());
+  EXPECT_FALSE(batch.loss_mask.narrow(1, 24, 6).any().item<bool>());
+  EXPECT_EQ(batch.num_masked, batch.loss_mask.sum().item<int64_t>());
+  EXPECT_GT(batch.num_masked, 0);
+}
+
+// Breaks where processes that share a step do not train on what one would have.
+TEST_F(LmBatchTest, ItemsDoNotDependOnTheirBatch) {
+  const LmBatch whole = Batch(Maker(), /*step=*/3, 4);
+  const LmBatch half = Batch(Maker(), /*step=*/3, 2, /*first_item=*/2);
+  EXPECT_TRUE(torch::equal(whole.input.narrow(0, 2, 2), half.input));
+  EXPECT_TRUE(torch::equal(whole.loss_mask.narrow(0, 2, 2), half.loss_mask));
+  EXPECT_EQ(std::vector<std::string>(whole.locations.begin() + 2, whole.locations.end()),
+            half.locations);
+}
+
+// Breaks where a clip is seen twice before another was seen once.
+TEST_F(LmBatchTest, AnEpochHasEveryClipOnce) {
+  std::vector<std::string> seen;
+  LmBatchMaker maker = Maker();
+  for (int step = 0; seen.size() < 7; ++step) {
+    for (const std::string& location : Batch(maker, step, 4).locations) {
+      if (seen.size() < 7) seen.push_back(location);
+    }
+  }
+  std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(std::unique(seen.begin(), seen.end()) - seen.begin(), 7);
+}
+
+// Breaks where the beginning is as dear as the rest, or never ends.
+TEST_F(LmBatchTest, ShortCropsEndAtTheirStep) {
+  const LmBatchOptions options{.short_crops = {.steps = 2, .frames = 9}};
+  LmBatchMaker maker = Maker(options);
+  EXPECT_EQ(maker.NumFrames(1), 9);
+  EXPECT_EQ(maker.NumFrames(2), kWindow);
+  const LmBatch batch = Batch(Maker(options), /*step=*/1, 4);
+  EXPECT_EQ(batch.input.size(2), 9);
+  EXPECT_EQ(batch.targets.size(1), 9);
+  EXPECT_EQ(batch.loss_mask.size(1), 9);
+  EXPECT_EQ(Batch(Maker(options), /*step=*/2, 4).input.size(2), kWindow);
+}
+
+// Breaks where the crop is always the clip's beginning.
+TEST_F(LmBatchTest, ShortCropsLieAnywhereInTheirClips) {
+  LmBatchOptions options{.short_crops = {.steps = 100, .frames = 9}};
+  options.stage_weights = {0, 0, 1};
+  bool moved = false;
+  for (int step = 0; step < 8 && !moved; ++step) {
+    const LmBatch batch = Batch(Maker(options), step, 1);
+    int64_t clip = 0;
+    while (clips_->row(clip).location != batch.locations[0]) ++clip;
+    moved = !torch::equal(batch.input[0].narrow(0, 0, 2),
+                          clips_->Codes(clip, 0, 9).narrow(0, 0, 2));
+  }
+  EXPECT_TRUE(moved);
+}
+
+}  // namespace
+}  // namespace magnet
