@@ -120,7 +120,7 @@ magnet-server and magnet-client, or leave it out to build them"
 check_model() {
   [ -e "$model/config.json" ] && return
   fail "there is no model in $model" "give --model the folder of a bundle; \
-\"Use\" in README.md makes one from released weights"
+README.md says how one is made from released weights"
 }
 
 # The first port from $1 on that nobody listens on.

@@ -1,7 +1,6 @@
 #include "model/generator.h"
 
 #include <ATen/Parallel.h>
-#include "model/torch.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "model/clip_generation.h"
 #include "model/given_codes.h"
 #include "model/layers/uninitialized_weights.h"
+#include "model/torch.h"
 #include "model/torch_errors.h"
 
 namespace magnet {

@@ -1,12 +1,11 @@
 #include "model/torch_errors.h"
 
-#include "model/torch.h"
-
 #include <new>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "model/torch.h"
 
 namespace magnet {
 namespace {

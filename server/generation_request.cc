@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/given_audio_decoder.h"
+#include "model/audio/audio_file.h"
 #include "server/status_conversion.h"
 
 namespace magnet {
@@ -18,6 +18,7 @@ namespace {
 constexpr double kDefaultChunkSeconds = 0.25;
 constexpr double kMinChunkSeconds = 0.02;
 constexpr double kMaxChunkSeconds = 10;
+constexpr int kMaxGivenChannels = 16;
 
 using Violations = std::vector<FieldViolation>;
 
@@ -116,7 +117,9 @@ void ConvertGivenAudio(const v1::GivenAudio& from, const RequestLimits& limits, 
                                           " bytes, found ", from.data().size())});
     return;
   }
-  auto audio = DecodeGivenAudio(from.data(), limits.generation.max_duration_seconds);
+  auto audio = ReadAudioBytes(
+      from.data(), "the file",
+      {.max_seconds = limits.generation.max_duration_seconds, .max_channels = kMaxGivenChannels});
   if (!audio.ok()) {
     violations.push_back({"given_audio.data", std::string(audio.status().message())});
     return;

@@ -51,9 +51,10 @@ void RequestLog::Event(absl::Time time, const std::string& message) {
 void RequestLog::WriteLine(const std::string& line) {
   absl::MutexLock lock(&mutex_);
   if (lost_lines_ > 0) {
-    out_ << Dump({{"time", Timestamp(absl::Now())},
-                  {"event", "server"},
-                  {"message", absl::StrCat(lost_lines_, " lines of this log could not be written")}})
+    out_ << Dump(
+                {{"time", Timestamp(absl::Now())},
+                 {"event", "server"},
+                 {"message", absl::StrCat(lost_lines_, " lines of this log could not be written")}})
          << '\n';
   }
   out_ << line << '\n' << std::flush;

@@ -3,14 +3,13 @@
 #ifndef MAGNET_TRAIN_AUDIO_POOL_H_
 #define MAGNET_TRAIN_AUDIO_POOL_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/torch.h"
 #include "train/draw_stream.h"
 #include "train/musicbench_dataset.h"
 

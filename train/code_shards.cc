@@ -68,8 +68,8 @@ absl::StatusOr<Index> ReadIndex(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<CodeShardWriter> CodeShardWriter::Create(const std::string& folder,
-                                                        CodeSetInfo info, int clips_per_shard) {
+absl::StatusOr<CodeShardWriter> CodeShardWriter::Create(const std::string& folder, CodeSetInfo info,
+                                                        int clips_per_shard) {
   if (info.card < 1 || info.card > 32'767) {
     return absl::InvalidArgumentError(
         absl::StrCat("codebook_size: expected 1 to 32767, found ", info.card));
@@ -99,8 +99,7 @@ absl::Status CodeShardWriter::WriteShard() {
   }
   torch::Tensor rows = torch::empty({static_cast<int64_t>(rows_.size())}, torch::kByte);
   std::memcpy(rows.data_ptr(), rows_.data(), rows_.size());
-  const TensorMap tensors = {
-      {"codes", torch::cat(codes_)}, {"offsets", offsets}, {"rows", rows}};
+  const TensorMap tensors = {{"codes", torch::cat(codes_)}, {"offsets", offsets}, {"rows", rows}};
   codes_.clear();
   rows_.clear();
   return WriteSafetensors(tensors, {}, ShardPath(folder_, num_shards_++));

@@ -8,14 +8,13 @@
 #ifndef MAGNET_TRAIN_CODE_SHARDS_H_
 #define MAGNET_TRAIN_CODE_SHARDS_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/torch.h"
 #include "train/musicbench_row.h"
 
 namespace magnet {

@@ -60,8 +60,7 @@ CodebookTrainer::CodebookTrainer(ResidualVectorQuantizer quantizer, const Codebo
   }
 }
 
-void CodebookTrainer::Initialize(const torch::Tensor& vectors, int iterations,
-                                 DrawStream& draws) {
+void CodebookTrainer::Initialize(const torch::Tensor& vectors, int iterations, DrawStream& draws) {
   const torch::NoGradGuard no_grad;
   torch::Tensor residual = vectors.detach();
   for (int k = 0; k < quantizer_->num_codebooks(); ++k) {

@@ -4,14 +4,13 @@
 #ifndef MAGNET_TRAIN_CODEBOOK_TRAINER_H_
 #define MAGNET_TRAIN_CODEBOOK_TRAINER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "model/checkpoint/tensor_map.h"
 #include "model/encodec/residual_vector_quantizer.h"
+#include "model/torch.h"
 #include "train/draw_stream.h"
 #include "train/process_group.h"
 
@@ -26,9 +25,9 @@ struct CodebookOptions {
 
 // Vectors on their way through the codebooks.
 struct Quantization {
-  torch::Tensor quantized;             // [N, D], the sum of the centroids; no gradient
-  torch::Tensor commitment;            // [] mean over codebooks of |residual - centroid|^2,
-                                       // differentiable in the vectors
+  torch::Tensor quantized;               // [N, D], the sum of the centroids; no gradient
+  torch::Tensor commitment;              // [] mean over codebooks of |residual - centroid|^2,
+                                         // differentiable in the vectors
   std::vector<torch::Tensor> residuals;  // K of [N, D], what each codebook was given
   std::vector<torch::Tensor> codes;      // K of [N] int64
 };

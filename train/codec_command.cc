@@ -1,7 +1,5 @@
 #include "train/codec_command.h"
 
-#include "model/torch.h"
-
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/torch.h"
 #include "train/audio_pool.h"
 #include "train/cli/flag_set.h"
 #include "train/codec_folder.h"
@@ -65,8 +64,7 @@ absl::Status WriteResult(const CodecTrainingConfig& config, const CodecTrainer& 
   if (!state.ok() && newest->has_value()) state = **std::move(newest);
   if (!state.ok()) return state.status();
   const std::string path = output + "/codec";
-  absl::Status status =
-      WriteCodecFolder(config.codec, trainer.CodecTensors(state->tensors), path);
+  absl::Status status = WriteCodecFolder(config.codec, trainer.CodecTensors(state->tensors), path);
   if (status.ok()) std::cout << path << " (step " << state->step << ")\n";
   return status;
 }
@@ -79,8 +77,7 @@ absl::Status Train(CodecTrainingConfig config, const RunOptions& options) {
   if (!device.ok()) return device.status();
   absl::StatusOr<EncodecModel> codec = FirstCodec(config);
   if (!codec.ok()) return codec.status();
-  const absl::StatusOr<AudioPool> training =
-      LoadAudio(config, config.rows, config.max_audio_hours);
+  const absl::StatusOr<AudioPool> training = LoadAudio(config, config.rows, config.max_audio_hours);
   if (!training.ok()) return training.status();
   std::optional<AudioPool> validation;
   if (!config.validation_rows.empty()) {
@@ -93,8 +90,8 @@ absl::Status Train(CodecTrainingConfig config, const RunOptions& options) {
                        *device, **processes);
   LoopEnd end = LoopEnd::kFinished;
   if (!options.export_only) {
-    const absl::StatusOr<LoopEnd> trained = RunTraining(
-        trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
+    const absl::StatusOr<LoopEnd> trained =
+        RunTraining(trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
     if (!trained.ok()) return trained.status();
     end = *trained;
   }

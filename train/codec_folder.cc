@@ -26,11 +26,17 @@ ModelConfig Around(const CodecConfig& codec) {
   config.name = "codec";
   config.license = "none";
   config.codec = codec;
-  config.lm = {.dim = 8, .num_heads = 1, .num_layers = 1, .ffn_dim = 8,
-               .num_codebooks = codec.num_codebooks, .card = codec.codebook_size, .text_dim = 8,
-               .window_frames = 3, .span_len = 3};
-  config.text_encoder = {.vocab_size = 8, .d_model = 8, .d_kv = 8, .d_ff = 8, .num_layers = 1,
-                         .num_heads = 1};
+  config.lm = {.dim = 8,
+               .num_heads = 1,
+               .num_layers = 1,
+               .ffn_dim = 8,
+               .num_codebooks = codec.num_codebooks,
+               .card = codec.codebook_size,
+               .text_dim = 8,
+               .window_frames = 3,
+               .span_len = 3};
+  config.text_encoder = {
+      .vocab_size = 8, .d_model = 8, .d_kv = 8, .d_ff = 8, .num_layers = 1, .num_heads = 1};
   config.sampling.decoding_steps.assign(std::max(codec.num_codebooks, 0), 1);
   return config;
 }
@@ -54,8 +60,7 @@ absl::StatusOr<CodecConfig> ReadConfig(const fs::path& folder) {
   if (is_bundle) {
     absl::StatusOr<ModelConfig> config = ParseModelConfig(*text);
     if (config.ok()) return config->codec;
-    return absl::InvalidArgumentError(
-        absl::StrCat(path.string(), ": ", config.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", config.status().message()));
   }
   CodecConfig codec;
   if (absl::Status status = ReadYamlFields(*text, path.string(), codec); !status.ok()) {

@@ -123,8 +123,8 @@ torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose) const {
   std::vector<torch::Tensor> waves;
   for (int i = 0; i < config_.run.batch_size; ++i) {
     const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
-    DrawStream draws(static_cast<uint64_t>(config_.run.seed), purpose,
-                     static_cast<uint64_t>(step), static_cast<uint32_t>(item));
+    DrawStream draws(static_cast<uint64_t>(config_.run.seed), purpose, static_cast<uint64_t>(step),
+                     static_cast<uint32_t>(item));
     waves.push_back(training_.Crop(crop_samples_, draws));
   }
   return torch::stack(waves).to(device_.device);
@@ -244,8 +244,7 @@ absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
   StepReport report{loss.item<double>(),
                     static_cast<int64_t>(config_.run.batch_size) * processes_.size(),
                     std::move(losses.metrics)};
-  report.metrics.insert(
-      {{"loss", report.loss}, {"gradient_norm", norm}, {"learning_rate", rate}});
+  report.metrics.insert({{"loss", report.loss}, {"gradient_norm", norm}, {"learning_rate", rate}});
   return report;
 }
 
@@ -278,8 +277,7 @@ absl::StatusOr<Metrics> CodecTrainer::Validate() {
   if (quantizing_) metrics["validation_loss"] = metrics["validation_mel_loss"];
   metrics["validation_si_sdr_db"] = si_sdr / static_cast<double>(num_items);
   for (int k = 0; quantizing_ && k < num_codebooks; ++k) {
-    metrics[absl::StrCat("codebook_use_", k)] =
-        used[k].to(torch::kFloat).mean().item<double>();
+    metrics[absl::StrCat("codebook_use_", k)] = used[k].to(torch::kFloat).mean().item<double>();
   }
   return metrics;
 }

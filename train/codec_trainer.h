@@ -38,8 +38,7 @@ class CodecTrainer : public TrainingTask {
   // kept as well. `validation` may be null. All but `codec` must outlive the
   // trainer. Accumulation is not used: a step is one pass.
   CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec, const AudioPool& training,
-               const AudioPool* validation, const TrainingDevice& device,
-               ProcessGroup& processes);
+               const AudioPool* validation, const TrainingDevice& device, ProcessGroup& processes);
 
   absl::StatusOr<StepReport> Step(int64_t step) override;
   // validation_mel_loss is the distance of log10 mel spectra, and is the
@@ -57,8 +56,8 @@ class CodecTrainer : public TrainingTask {
   struct Losses {
     torch::Tensor total;
     Metrics metrics;
-    torch::Tensor wave;          // [B, N], what the decoder made
-    Quantization quantization;   // of a quantized phase
+    torch::Tensor wave;         // [B, N], what the decoder made
+    Quantization quantization;  // of a quantized phase
   };
 
   // The phase of a step, and where it begins.

@@ -1,6 +1,5 @@
 #include "train/encode_command.h"
 
-#include "model/torch.h"
 #include <unistd.h>
 
 #include <iostream>
@@ -8,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/audio/audio_file.h"
 #include "model/audio/resampler.h"
+#include "model/torch.h"
 #include "model/torch_errors.h"
 #include "train/cli/flag_set.h"
 #include "train/code_shards.h"
@@ -72,8 +72,8 @@ absl::Status RemoveExcluded(const EncodeOptions& options, MusicBenchDataset& dat
   absl::StatusOr<MusicBenchDataset> test = MusicBenchDataset::Open(
       {.rows = options.exclude, .audio = options.data.audio, .bad_rows = BadRowPolicy::kFail});
   if (!test.ok()) return test.status();
-  std::cerr << dataset.RemoveRelatedTo(test->rows()) << " rows taken out for "
-            << options.exclude << "\n";
+  std::cerr << dataset.RemoveRelatedTo(test->rows()) << " rows taken out for " << options.exclude
+            << "\n";
   return absl::OkStatus();
 }
 
@@ -124,7 +124,8 @@ absl::Status RunEncode(const std::vector<std::string>& arguments) {
   flags.Require("audio", &options.data.audio, "folder that holds data/, or the .tar.gz");
   flags.Require("codec", &options.codec, "folder of a codec, or a bundle");
   flags.Require("output", &options.output, "folder to write to");
-  flags.Add("exclude", &options.exclude, "JSON lines of a test set: its clips and their copies are left out");
+  flags.Add("exclude", &options.exclude,
+            "JSON lines of a test set: its clips and their copies are left out");
   flags.Add("device", &options.device, "auto, cpu or cuda");
   flags.Add("strict", &options.strict, "end at the first bad row, rather than skip it");
   if (absl::Status status = flags.Parse(arguments); !status.ok()) return status;

@@ -95,8 +95,8 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
   const auto batch_size = static_cast<int64_t>(items.size());
   LmBatch batch;
   batch.stage = stage;
-  batch.input = torch::full({batch_size, lm_.num_codebooks, num_frames}, lm_.mask_token_id(),
-                            torch::kLong);
+  batch.input =
+      torch::full({batch_size, lm_.num_codebooks, num_frames}, lm_.mask_token_id(), torch::kLong);
   batch.targets = torch::zeros({batch_size, num_frames}, torch::kLong);
   batch.loss_mask = torch::zeros({batch_size, num_frames}, torch::kBool);
   for (int64_t i = 0; i < batch_size; ++i) {
@@ -105,8 +105,9 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
     const torch::Tensor codes = clips_.Codes(item.clip, item.begin, count);  // [K', count]
     const torch::Tensor masked = item.span_mask.narrow(0, 0, count);
     batch.input[i].narrow(1, 0, count).narrow(0, 0, stage).copy_(codes.narrow(0, 0, stage));
-    batch.input[i][stage].narrow(0, 0, count).copy_(
-        codes[stage].masked_fill(masked, lm_.mask_token_id()));
+    batch.input[i][stage]
+        .narrow(0, 0, count)
+        .copy_(codes[stage].masked_fill(masked, lm_.mask_token_id()));
     batch.targets[i].narrow(0, 0, count).copy_(codes[stage]);
     batch.loss_mask[i].narrow(0, 0, count).copy_(masked);
     batch.locations.push_back(clips_.row(item.clip).location);

@@ -4,8 +4,6 @@
 #ifndef MAGNET_TRAIN_LM_BATCH_H_
 #define MAGNET_TRAIN_LM_BATCH_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "model/model_config.h"
 #include "model/t5/tokenizer.h"
+#include "model/torch.h"
 #include "train/code_shards.h"
 #include "train/span_masks.h"
 #include "train/training_config.h"
@@ -21,14 +20,14 @@ namespace magnet {
 
 struct LmBatch {
   int stage = 0;
-  torch::Tensor input;      // [B, K, T] int64: codebooks before `stage` as they are, its own
-                            // masked by spans, those after it all masked; padding is masked
-  torch::Tensor targets;    // [B, T] int64: codes of codebook `stage`, 0 in padding
-  torch::Tensor loss_mask;  // [B, T] bool: masked by a span and no padding
-  torch::Tensor token_ids;  // [B, S] int64, padded with 0
-  torch::Tensor token_mask; // [B, S] bool: no padding
-  torch::Tensor is_null;    // [B] bool: the condition is dropped
-  int64_t num_masked = 0;   // true entries of loss_mask
+  torch::Tensor input;       // [B, K, T] int64: codebooks before `stage` as they are, its own
+                             // masked by spans, those after it all masked; padding is masked
+  torch::Tensor targets;     // [B, T] int64: codes of codebook `stage`, 0 in padding
+  torch::Tensor loss_mask;   // [B, T] bool: masked by a span and no padding
+  torch::Tensor token_ids;   // [B, S] int64, padded with 0
+  torch::Tensor token_mask;  // [B, S] bool: no padding
+  torch::Tensor is_null;     // [B] bool: the condition is dropped
+  int64_t num_masked = 0;    // true entries of loss_mask
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
@@ -82,8 +81,7 @@ class LmBatchMaker {
   Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
   torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;
   int DrawStage(const BatchPlace& place) const;
-  absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int num_frames,
-                                   int stage) const;
+  absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int num_frames, int stage) const;
   absl::Status AddTexts(const std::vector<Item>& items, LmBatch& batch) const;
 
   const CodeSet& clips_;

@@ -27,9 +27,8 @@ std::string ModelCard(const ModelConfig& model, const TrainingState& state) {
       "# %s\n\n%s\n\nLicence: %s. Trained by `magnet-train lm` for %d steps%s: %d layers of width "
       "%d, %d codebooks of %d, windows of %.2f s at %d Hz.\n",
       model.name, model.description, model.license, state.step,
-      std::isfinite(state.best_loss)
-          ? absl::StrFormat(" (validation loss %.4f)", state.best_loss)
-          : "",
+      std::isfinite(state.best_loss) ? absl::StrFormat(" (validation loss %.4f)", state.best_loss)
+                                     : "",
       lm.num_layers, lm.dim, lm.num_codebooks, lm.card, model.window_seconds(),
       model.codec.sample_rate_hz);
 }
@@ -53,7 +52,8 @@ absl::Status WriteResult(const LmTrainingConfig& config, const LmTrainer& traine
   const absl::StatusOr<TrainingState> state = ChooseState(config.run, trainer, output);
   if (!state.ok()) return state.status();
   const std::string folder = output + "/bundle";
-  absl::Status status = trainer.Export(state->tensors, ModelCard(trainer.model_config(), *state), folder);
+  absl::Status status =
+      trainer.Export(state->tensors, ModelCard(trainer.model_config(), *state), folder);
   if (status.ok()) std::cout << folder << " (step " << state->step << ")\n";
   return status;
 }
@@ -66,8 +66,8 @@ void Announce(const LmParts& parts, const CodeSet& training, const TrainingDevic
     return absl::StrFormat("%.2f M", count / 1e6);
   };
   std::cerr << "language model " << millions(*parts.lm) << ", text encoder "
-            << millions(*parts.text_encoder) << " parameters; " << training.size()
-            << " clips; " << Describe(device) << ", " << processes.size() << " process(es)\n";
+            << millions(*parts.text_encoder) << " parameters; " << training.size() << " clips; "
+            << Describe(device) << ", " << processes.size() << " process(es)\n";
 }
 
 absl::Status Train(const LmTrainingConfig& config, const RunOptions& options) {
@@ -92,8 +92,8 @@ absl::Status Train(const LmTrainingConfig& config, const RunOptions& options) {
                     *device, **processes);
   LoopEnd end = LoopEnd::kFinished;
   if (!options.export_only) {
-    const absl::StatusOr<LoopEnd> trained = RunTraining(
-        trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
+    const absl::StatusOr<LoopEnd> trained =
+        RunTraining(trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
     if (!trained.ok()) return trained.status();
     end = *trained;
   }

@@ -33,7 +33,8 @@ std::string MergeLmSizes(const LmConfig& found, LmConfig& wanted) {
   std::string differences;
   const auto merge = [&](const char* name, int theirs, int& ours) {
     if (ours == 0) ours = theirs;
-    if (ours != theirs) absl::StrAppend(&differences, " ", name, " ", ours, " against ", theirs, ";");
+    if (ours != theirs)
+      absl::StrAppend(&differences, " ", name, " ", ours, " against ", theirs, ";");
   };
   merge("lm.dim", found.dim, wanted.dim);
   merge("lm.num_heads", found.num_heads, wanted.num_heads);
@@ -55,8 +56,8 @@ class PartsMaker {
       : config_(config), clips_(clips) {}
 
   absl::StatusOr<LmParts> Make() {
-    for (auto step : {&PartsMaker::OpenBundles, &PartsMaker::TakeCodec,
-                      &PartsMaker::TakeVocabulary, &PartsMaker::FixSizes}) {
+    for (auto step : {&PartsMaker::OpenBundles, &PartsMaker::TakeCodec, &PartsMaker::TakeVocabulary,
+                      &PartsMaker::FixSizes}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     absl::StatusOr<T5Tokenizer> tokenizer = T5Tokenizer::FromSerialized(spiece_model_);
@@ -65,8 +66,10 @@ class PartsMaker {
       return Mismatch("vocabulary", absl::StrCat(tokenizer->vocab_size(), " ids"), "text encoder",
                       absl::StrCat("embeddings for ", model_.text_encoder.vocab_size));
     }
-    LmParts parts{.config = model_, .tokenizer = *std::move(tokenizer),
-                  .spiece_model = spiece_model_, .codec = codec_};
+    LmParts parts{.config = model_,
+                  .tokenizer = *std::move(tokenizer),
+                  .spiece_model = spiece_model_,
+                  .codec = codec_};
     parts.lm = MagnetTransformer(model_.lm);
     parts.text_encoder = T5Encoder(model_.text_encoder);
     if (absl::Status status = FillWeights(parts); !status.ok()) return status;
@@ -116,9 +119,10 @@ class PartsMaker {
       absl::StatusOr<CodecFiles> theirs = ReadCodecFolder(config_.start_from);
       if (!theirs.ok()) return theirs.status();
       if (theirs->fingerprint != files->fingerprint) {
-        return Mismatch(config_.start_from,
-                        absl::StrCat("a codec with fingerprint ", theirs->fingerprint.substr(0, 16)),
-                        folder, files->fingerprint.substr(0, 16));
+        return Mismatch(
+            config_.start_from,
+            absl::StrCat("a codec with fingerprint ", theirs->fingerprint.substr(0, 16)), folder,
+            files->fingerprint.substr(0, 16));
       }
     }
     model_.codec = files->config;
@@ -157,23 +161,23 @@ class PartsMaker {
     if (base_.has_value()) {
       const std::string differences = MergeLmSizes(base_->config.lm, lm);
       if (!differences.empty()) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            "the configuration does not fit ", config_.start_from, ":", differences));
+        return absl::FailedPreconditionError(
+            absl::StrCat("the configuration does not fit ", config_.start_from, ":", differences));
       }
     }
     if (lm.num_codebooks == 0) lm.num_codebooks = model_.codec.num_codebooks;
     if (lm.card == 0) lm.card = model_.codec.codebook_size;
     if (lm.text_dim == 0) lm.text_dim = model_.text_encoder.d_model;
     if (lm.span_len >= lm.window_frames) {
-      return absl::InvalidArgumentError(absl::StrCat("lm.window_frames: expected more than span_len ",
-                                                     lm.span_len, ", found ", lm.window_frames));
+      return absl::InvalidArgumentError(
+          absl::StrCat("lm.window_frames: expected more than span_len ", lm.span_len, ", found ",
+                       lm.window_frames));
     }
     const ShortCropConfig& crops = config_.short_crops;
     if (crops.steps > 0 && (crops.frames <= lm.span_len || crops.frames > lm.window_frames)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("short_crops.frames: expected more than span_len ", lm.span_len,
-                       " and at most lm.window_frames ", lm.window_frames, ", found ",
-                       crops.frames));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "short_crops.frames: expected more than span_len ", lm.span_len,
+          " and at most lm.window_frames ", lm.window_frames, ", found ", crops.frames));
     }
     const int num_stages = static_cast<int>(config_.stage_weights.size());
     if (num_stages != 0 && num_stages != lm.num_codebooks) {
@@ -189,8 +193,8 @@ class PartsMaker {
     if (text == nullptr) {
       torch::manual_seed(draws.Bits());
       parts.text_encoder->ResetParameters();
-    } else if (absl::Status status = LoadModule(text->text_encoder, "text_encoder.safetensors",
-                                                *parts.text_encoder);
+    } else if (absl::Status status =
+                   LoadModule(text->text_encoder, "text_encoder.safetensors", *parts.text_encoder);
                !status.ok()) {
       return status;
     }
@@ -216,9 +220,8 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
   return PartsMaker(config, clips).Make();
 }
 
-absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm,
-                           const TensorMap& text_encoder, const std::string& readme,
-                           const std::string& folder) {
+absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
+                           const std::string& readme, const std::string& folder) {
   const Bundle bundle{.config = parts.config,
                       .lm = lm,
                       .codec = parts.codec,
@@ -244,8 +247,8 @@ void DrawLmWeights(MagnetTransformer& lm, uint64_t seed) {
       weight.normal_(0, 0.02);
     } else {
       const double deviation = 1 / std::sqrt(static_cast<double>(weight.size(1)));
-      const bool ends_branch = absl::StrContains(name, ".out_proj.") ||
-                               absl::StrContains(name, ".linear2.");
+      const bool ends_branch =
+          absl::StrContains(name, ".out_proj.") || absl::StrContains(name, ".linear2.");
       weight.normal_(0, ends_branch ? deviation / branch_ends : deviation);
     }
   }

@@ -38,9 +38,8 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
 
 // Writes a bundle (model/bundle.h) in float16. `lm` and `text_encoder` are the
 // weights to write, by name.
-absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm,
-                           const TensorMap& text_encoder, const std::string& readme,
-                           const std::string& folder);
+absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
+                           const std::string& readme, const std::string& folder);
 
 // Draws weights for training from nothing: N(0, 1/fan_in) for projections, those
 // that end a residual branch narrower by sqrt(3 * layers), 0.02 for the heads,

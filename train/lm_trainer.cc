@@ -72,12 +72,11 @@ absl::StatusOr<std::vector<LmBatch>> LmTrainer::DrawBatches(int64_t step) {
   std::vector<LmBatch> batches;
   for (int pass = 0; pass < run.accumulation; ++pass) {
     const int64_t block = static_cast<int64_t>(pass) * processes_.size() + processes_.rank();
-    const BatchPlace place{
-        .step = step,
-        .first_item = block * run.batch_size,
-        .pass = pass,
-        .items_per_step =
-            static_cast<int64_t>(run.accumulation) * processes_.size() * run.batch_size};
+    const BatchPlace place{.step = step,
+                           .first_item = block * run.batch_size,
+                           .pass = pass,
+                           .items_per_step = static_cast<int64_t>(run.accumulation) *
+                                             processes_.size() * run.batch_size};
     absl::StatusOr<LmBatch> batch = training_batches_->Training(place, run.batch_size);
     if (!batch.ok()) return batch.status();
     batches.push_back(*std::move(batch));
@@ -93,8 +92,7 @@ torch::Tensor LmTrainer::TextStates(const LmBatch& batch) {
 
 torch::Tensor LmTrainer::Logits(const LmBatch& batch) {
   const AutocastGuard autocast(device_);
-  const torch::Tensor seen =
-      batch.token_mask.logical_and(batch.is_null.logical_not().unsqueeze(1));
+  const torch::Tensor seen = batch.token_mask.logical_and(batch.is_null.logical_not().unsqueeze(1));
   return parts_.lm->forward(batch.input.to(device_.device), TextStates(batch),
                             seen.to(device_.device), batch.stage);
 }
@@ -110,9 +108,8 @@ absl::StatusOr<LmTrainer::LossSums> LmTrainer::AccumulateGradients(
 
   optimizer_->ZeroGradients();
   for (const LmBatch& batch : batches) {
-    const torch::Tensor loss =
-        SummedCrossEntropy(Logits(batch), batch.targets.to(device_.device),
-                           batch.loss_mask.to(device_.device));
+    const torch::Tensor loss = SummedCrossEntropy(Logits(batch), batch.targets.to(device_.device),
+                                                  batch.loss_mask.to(device_.device));
     sums[0][batch.stage] += loss.item<float>();
     (loss / num_frames).backward();
   }
@@ -152,8 +149,8 @@ absl::StatusOr<StepReport> LmTrainer::Step(int64_t step) {
 
   StepReport report;
   report.loss = sums->loss;
-  report.items = static_cast<int64_t>(config_.run.batch_size) * config_.run.accumulation *
-                 processes_.size();
+  report.items =
+      static_cast<int64_t>(config_.run.batch_size) * config_.run.accumulation * processes_.size();
   report.metrics = {{"loss", sums->loss}, {"gradient_norm", norm}, {"learning_rate", rate}};
   for (size_t k = 0; k < sums->stage_loss.size(); ++k) {
     if (sums->stage_frames[k] == 0) continue;
@@ -234,8 +231,8 @@ absl::Status LmTrainer::Export(const TensorMap& state, const std::string& readme
   const bool averaged = config_.optimizer.ema_decay > 0;
   TensorMap weights = state.empty() ? State() : state;
   if (averaged) weights = Part(weights, kAveragePrefix);
-  const TensorMap text = config_.train_text_encoder ? Part(weights, kTextPrefix)
-                                                    : ModuleTensors(*parts_.text_encoder);
+  const TensorMap text =
+      config_.train_text_encoder ? Part(weights, kTextPrefix) : ModuleTensors(*parts_.text_encoder);
   return WriteLmBundle(parts_, Part(weights, kLmPrefix), text, readme, folder);
 }
 

@@ -10,7 +10,8 @@
 
 int main(int argc, char** argv) {
   const std::vector<magnet::Command> commands = {
-      {"compose", "writes a data set of our own: composed, rendered and described music", magnet::RunCompose},
+      {"compose", "writes a data set of our own: composed, rendered and described music",
+       magnet::RunCompose},
       {"codec", "trains the codec: audio to codes and back", magnet::RunCodec},
       {"encode", "turns the audio of a data set into codes", magnet::RunEncode},
       {"lm", "trains the language model, and the text encoder along with it", magnet::RunLm},

@@ -16,8 +16,7 @@ double MelToHz(double mel) {
 }
 
 double HzToMel(double hz) {
-  return hz < kBreakHz ? hz / kLinearHz
-                       : kBreakHz / kLinearHz + std::log(hz / kBreakHz) / kLogStep;
+  return hz < kBreakHz ? hz / kLinearHz : kBreakHz / kLinearHz + std::log(hz / kBreakHz) / kLogStep;
 }
 
 }  // namespace
@@ -68,8 +67,8 @@ torch::Tensor MelLoss::operator()(const torch::Tensor& wave, const torch::Tensor
 
 torch::Tensor SiSdr(const torch::Tensor& wave, const torch::Tensor& target) {
   constexpr double kTiny = 1e-9;
-  const torch::Tensor scale = (wave * target).sum(1, /*keepdim=*/true) /
-                              (target.pow(2).sum(1, /*keepdim=*/true) + kTiny);
+  const torch::Tensor scale =
+      (wave * target).sum(1, /*keepdim=*/true) / (target.pow(2).sum(1, /*keepdim=*/true) + kTiny);
   const torch::Tensor signal = scale * target;
   const torch::Tensor ratio =
       (signal.pow(2).sum(1) + kTiny) / ((wave - signal).pow(2).sum(1) + kTiny);

@@ -3,17 +3,16 @@
 #ifndef MAGNET_TRAIN_MEL_LOSS_H_
 #define MAGNET_TRAIN_MEL_LOSS_H_
 
-#include "model/torch.h"
-
 #include <vector>
+
+#include "model/torch.h"
 
 namespace magnet {
 
 class MelLoss {
  public:
   // `windows`: lengths of the Hann windows in samples; each hops by a quarter.
-  MelLoss(int sample_rate_hz, const std::vector<int>& windows, int num_bands,
-          torch::Device device);
+  MelLoss(int sample_rate_hz, const std::vector<int>& windows, int num_bands, torch::Device device);
 
   // wave, target [B, N] -> mean over windows, bands and frames of the absolute
   // difference of log10(max(mel, 1e-5)), where mel are bands of the magnitude

@@ -38,8 +38,8 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& path, int64_t las
 absl::Status MetricsLog::Write(int64_t step, const Metrics& metrics) {
   std::string line = absl::StrCat("{\"step\": ", step);
   for (const auto& [name, value] : metrics) {
-    absl::StrAppend(&line, ", \"", name, "\": ",
-                    std::isfinite(value) ? absl::StrFormat("%.17g", value) : "null");
+    absl::StrAppend(&line, ", \"", name,
+                    "\": ", std::isfinite(value) ? absl::StrFormat("%.17g", value) : "null");
   }
   file_.clear();  // a full disk may have room again
   file_ << line << "}" << std::endl;

@@ -4,14 +4,13 @@
 #ifndef MAGNET_TRAIN_OPTIMIZER_H_
 #define MAGNET_TRAIN_OPTIMIZER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "model/checkpoint/tensor_map.h"
+#include "model/torch.h"
 #include "train/training_config.h"
 
 namespace magnet {

@@ -5,11 +5,10 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
-#include <utility>
-
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -36,15 +35,13 @@ class GlooProcesses : public ProcessGroup {
   int size() const override { return size_; }
 
   absl::Status Sum(const std::vector<torch::Tensor>& tensors) override {
-    return Exchange(tensors, [this](std::vector<at::Tensor>& flat) {
-      group_->allreduce(flat)->wait();
-    });
+    return Exchange(tensors,
+                    [this](std::vector<at::Tensor>& flat) { group_->allreduce(flat)->wait(); });
   }
 
   absl::Status Broadcast(const std::vector<torch::Tensor>& tensors) override {
-    return Exchange(tensors, [this](std::vector<at::Tensor>& flat) {
-      group_->broadcast(flat)->wait();
-    });
+    return Exchange(tensors,
+                    [this](std::vector<at::Tensor>& flat) { group_->broadcast(flat)->wait(); });
   }
 
  private:
@@ -100,15 +97,15 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> Connect(const Rendezvous& meeting)
     c10d::TCPStoreOptions store_options;
     store_options.port = static_cast<uint16_t>(meeting.port);
     // torchrun's agent may listen there already; then process 0 only joins.
-    store_options.isServer = meeting.rank == 0 &&
-                             std::getenv("TORCHELASTIC_USE_AGENT_STORE") == nullptr;
+    store_options.isServer =
+        meeting.rank == 0 && std::getenv("TORCHELASTIC_USE_AGENT_STORE") == nullptr;
     store_options.numWorkers = meeting.size;
     const c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::PrefixStore>(
         "magnet", c10::make_intrusive<c10d::TCPStore>(meeting.host, store_options));
     auto options = c10d::ProcessGroupGloo::Options::create(kTimeLimit);
     options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
-    auto group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, meeting.rank, meeting.size,
-                                                             options);
+    auto group =
+        c10::make_intrusive<c10d::ProcessGroupGloo>(store, meeting.rank, meeting.size, options);
     return std::make_unique<GlooProcesses>(std::move(group), meeting.rank, meeting.size);
   } catch (const std::exception& error) {
     return absl::UnavailableError(absl::StrCat("process ", meeting.rank, " of ", meeting.size,

@@ -3,13 +3,12 @@
 #ifndef MAGNET_TRAIN_PROCESS_GROUP_H_
 #define MAGNET_TRAIN_PROCESS_GROUP_H_
 
-#include "model/torch.h"
-
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -26,11 +26,7 @@ std::string FormatSeconds(double seconds) {
 }
 
 ProgressBar::ProgressBar(std::ostream& out, bool is_terminal, int64_t first, int64_t total)
-    : out_(out),
-      is_terminal_(is_terminal),
-      done_(first),
-      total_(total),
-      updated_(Clock::now()) {}
+    : out_(out), is_terminal_(is_terminal), done_(first), total_(total), updated_(Clock::now()) {}
 
 void ProgressBar::Update(int64_t done, int64_t items, const std::string& note) {
   const Clock::time_point now = Clock::now();

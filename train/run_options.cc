@@ -1,8 +1,7 @@
 #include "train/run_options.h"
 
-#include "model/torch.h"
-
 #include "absl/strings/str_cat.h"
+#include "model/torch.h"
 
 namespace magnet {
 

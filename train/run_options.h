@@ -12,8 +12,8 @@
 namespace magnet {
 
 struct RunOptions {
-  std::string config;        // YAML file
-  std::string output;        // folder
+  std::string config;  // YAML file
+  std::string output;  // folder
   std::string device = "auto";
   int64_t threads = 0;       // 0: one per core
   int64_t steps = 0;         // in this call at most; 0: to the end

@@ -37,8 +37,7 @@ torch::Tensor MaskFromStarts(const torch::Tensor& starts, int span_len) {
   torch::Tensor mask = starts.clone();
   const int64_t num_frames = starts.size(1);
   for (int64_t shift = 1; shift < std::min<int64_t>(span_len, num_frames); ++shift) {
-    mask.narrow(1, shift, num_frames - shift)
-        .logical_or_(starts.narrow(1, 0, num_frames - shift));
+    mask.narrow(1, shift, num_frames - shift).logical_or_(starts.narrow(1, 0, num_frames - shift));
   }
   return mask;
 }
@@ -57,8 +56,6 @@ torch::Tensor DrawStarts(const SpanCountTable& table, double rate, DrawStream& d
   return starts;
 }
 
-double DrawMaskRate(DrawStream& draws) {
-  return std::cos(std::numbers::pi / 2 * draws.Uniform());
-}
+double DrawMaskRate(DrawStream& draws) { return std::cos(std::numbers::pi / 2 * draws.Uniform()); }
 
 }  // namespace magnet

@@ -5,11 +5,10 @@
 #ifndef MAGNET_TRAIN_SPAN_MASKS_H_
 #define MAGNET_TRAIN_SPAN_MASKS_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <vector>
 
+#include "model/torch.h"
 #include "train/draw_stream.h"
 
 namespace magnet {

@@ -4,9 +4,9 @@
 #ifndef MAGNET_TRAIN_STFT_DISCRIMINATOR_H_
 #define MAGNET_TRAIN_STFT_DISCRIMINATOR_H_
 
-#include "model/torch.h"
-
 #include <vector>
+
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -17,7 +17,7 @@
 namespace magnet {
 
 enum class TrainingPrecision {
-  kAuto,      // bfloat16 where the CPU (AMX, AVX-512 BF16) or GPU gains by it
+  kAuto,  // bfloat16 where the CPU (AMX, AVX-512 BF16) or GPU gains by it
   kFloat32,
   kBFloat16,  // autocast: weights, moments and losses stay float32
 };
@@ -37,9 +37,9 @@ struct OptimizerConfig {
 // What every kind of run has.
 struct RunConfig {
   int seed = 1;
-  int total_steps = 10'000;   // updates
-  int batch_size = 16;        // items of one process in one pass
-  int accumulation = 1;       // passes per update
+  int total_steps = 10'000;  // updates
+  int batch_size = 16;       // items of one process in one pass
+  int accumulation = 1;      // passes per update
   TrainingPrecision precision = TrainingPrecision::kAuto;
   int checkpoint_steps = 500;  // between checkpoints
   int validation_steps = 500;  // between validations; 0: none
@@ -68,21 +68,21 @@ struct LmTrainingConfig {
   std::string license = "MIT";
   RunConfig run;
   OptimizerConfig optimizer;
-  std::string codes;             // folder that `magnet-train encode` has written, for training
-  std::string validation_codes;  // likewise, for validation; empty: none
-  std::string codec;       // folder of the codec the codes are from; empty: start_from's
-  std::string start_from;  // bundle to go on from; empty: from nothing
+  std::string codes;              // folder that `magnet-train encode` has written, for training
+  std::string validation_codes;   // likewise, for validation; empty: none
+  std::string codec;              // folder of the codec the codes are from; empty: start_from's
+  std::string start_from;         // bundle to go on from; empty: from nothing
   std::string text_encoder_from;  // bundle whose text encoder and vocabulary are used;
                                   // empty: start_from's, else a new one
   bool train_text_encoder = true;
-  int vocabulary_size = 1000;     // pieces of a new vocabulary
-  int max_text_tokens = 128;      // longer captions are cut
+  int vocabulary_size = 1000;  // pieces of a new vocabulary
+  int max_text_tokens = 128;   // longer captions are cut
   CaptionConfig captions;
   double condition_dropout = 0.3;
   ShortCropConfig short_crops;
   std::vector<int> stage_weights;  // how often each stage is trained; empty: equally
-  LmConfig lm;  // num_codebooks, card and text_dim follow from the codec and the
-                // text encoder where they are 0
+  LmConfig lm;                     // num_codebooks, card and text_dim follow from the codec and the
+                                   // text encoder where they are 0
   TextEncoderConfig text_encoder;  // of a new one; vocab_size follows where 0
   SamplingDefaults sampling;       // of the bundle
 };
@@ -99,19 +99,19 @@ struct CodecPhase {
 };
 
 struct CodecTrainingConfig {
-  RunConfig run;              // total_steps is the sum of the phases'
-  OptimizerConfig optimizer;  // its learning_rate is replaced by the phase's
+  RunConfig run;                // total_steps is the sum of the phases'
+  OptimizerConfig optimizer;    // its learning_rate is replaced by the phase's
   std::string rows;             // JSON lines of the data set whose audio is trained on
   std::string audio;            // its folder or archive (musicbench_dataset.h)
   std::string validation_rows;  // likewise, for validation; empty: none
   double max_audio_hours = 10;  // held in memory, 230 MB an hour at 32 kHz
-  std::string start_from;        // folder of a codec to go on from; empty: from nothing
+  std::string start_from;       // folder of a codec to go on from; empty: from nothing
   double crop_seconds = 1.0;
   std::vector<int> mel_windows = {128, 256, 512, 1024, 2048};  // samples
   int mel_bands = 64;
   int kmeans_frames = 40'960;  // for the first centroids
   int kmeans_iterations = 20;
-  double codebook_decay = 0.99;      // of the centroids' moving averages
+  double codebook_decay = 0.99;   // of the centroids' moving averages
   double dead_code_share = 0.05;  // of the mean use, under which a centroid is moved
   CodecConfig codec;
   std::vector<CodecPhase> phases;

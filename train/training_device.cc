@@ -1,9 +1,8 @@
 #include "train/training_device.h"
 
-#include <dlfcn.h>
-
 #include <ATen/autocast_mode.h>
 #include <cpuid.h>
+#include <dlfcn.h>
 #include <torch/cuda.h>
 
 #include <cstdlib>
@@ -61,9 +60,9 @@ absl::StatusOr<TrainingDevice> ChooseTrainingDevice(std::string_view name,
       return absl::FailedPreconditionError(absl::StrCat("device cuda: ", problem));
     }
   }
-  chosen.bfloat16 = precision == TrainingPrecision::kBFloat16 ||
-                    (precision == TrainingPrecision::kAuto &&
-                     (chosen.device.is_cuda() || CpuGainsByBFloat16()));
+  chosen.bfloat16 =
+      precision == TrainingPrecision::kBFloat16 ||
+      (precision == TrainingPrecision::kAuto && (chosen.device.is_cuda() || CpuGainsByBFloat16()));
   return chosen;
 }
 

@@ -3,12 +3,11 @@
 #ifndef MAGNET_TRAIN_TRAINING_DEVICE_H_
 #define MAGNET_TRAIN_TRAINING_DEVICE_H_
 
-#include "model/torch.h"
-
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "model/torch.h"
 #include "train/training_config.h"
 
 namespace magnet {

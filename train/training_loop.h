@@ -18,9 +18,9 @@
 namespace magnet {
 
 struct StepReport {
-  double loss = 0;   // what the bar shows; over all processes
-  int64_t items = 0; // trained on in this step, over all processes
-  Metrics metrics;   // for metrics.jsonl, the loss included
+  double loss = 0;    // what the bar shows; over all processes
+  int64_t items = 0;  // trained on in this step, over all processes
+  Metrics metrics;    // for metrics.jsonl, the loss included
 };
 
 // A model in training.
@@ -48,8 +48,8 @@ class TrainingTask {
 
 struct LoopOptions {
   RunConfig run;
-  std::string output;        // folder: checkpoints/, metrics.jsonl
-  int64_t stop_after = 0;    // steps of this process, then as Ctrl-C; 0: no limit
+  std::string output;      // folder: checkpoints/, metrics.jsonl
+  int64_t stop_after = 0;  // steps of this process, then as Ctrl-C; 0: no limit
 };
 
 enum class LoopEnd { kFinished, kStopped };

@@ -106,10 +106,9 @@ absl::StatusOr<std::optional<TrainingState>> CheckpointFolder::LoadNewest(
       continue;
     }
     if (state->fingerprint != fingerprint) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(PathOf(steps.back()), ": made with another configuration (it has ",
-                       state->fingerprint, ", this run ", fingerprint,
-                       "); choose another output folder"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          PathOf(steps.back()), ": made with another configuration (it has ", state->fingerprint,
+          ", this run ", fingerprint, "); choose another output folder"));
     }
     return std::optional<TrainingState>(*std::move(state));
   }

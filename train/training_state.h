@@ -3,8 +3,6 @@
 #ifndef MAGNET_TRAIN_TRAINING_STATE_H_
 #define MAGNET_TRAIN_TRAINING_STATE_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -14,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/checkpoint/tensor_map.h"
+#include "model/torch.h"
 
 namespace magnet {
 
@@ -21,7 +20,7 @@ namespace magnet {
 // functions of (seed, step), see draw_stream.h: `step` is their state and the
 // data's cursor.
 struct TrainingState {
-  int64_t step = 0;  // updates done
+  int64_t step = 0;                                            // updates done
   double best_loss = std::numeric_limits<double>::infinity();  // of the validations so far
   std::string fingerprint;  // of the configuration; a state of another is refused
   TensorMap tensors;        // weights, moments, averages

@@ -47,8 +47,7 @@ std::string TrainVocabulary(const std::vector<std::string>& captions, int num_pi
   std::string model;
   try {
     Captions sentences(captions);
-    const auto status =
-        sentencepiece::SentencePieceTrainer::Train(settings, &sentences, &model);
+    const auto status = sentencepiece::SentencePieceTrainer::Train(settings, &sentences, &model);
     if (status.ok()) return model;
     *error = status.ToString();
   } catch (const std::exception& exception) {

@@ -56,8 +56,7 @@ class YamlReader {
   void String(std::string_view name, std::string& value, size_t min_bytes, size_t max_bytes) {
     const YAML::Node node = Take(name);
     if (!node) return;
-    if (!node.IsScalar() || node.Scalar().size() < min_bytes ||
-        node.Scalar().size() > max_bytes) {
+    if (!node.IsScalar() || node.Scalar().size() < min_bytes || node.Scalar().size() > max_bytes) {
       Fail(node, PathOf(name), absl::StrCat("a text of ", min_bytes, " to ", max_bytes, " bytes"));
     } else {
       value = node.Scalar();
@@ -118,8 +117,8 @@ class YamlReader {
       for (const auto& entry : node_) {
         const std::string key = entry.first.Scalar();
         if (taken_.count(key) > 0) continue;
-        return absl::InvalidArgumentError(absl::StrCat(
-            source_, ":", entry.first.Mark().line + 1, ": ", PathOf(key), ": unknown key"));
+        return absl::InvalidArgumentError(absl::StrCat(source_, ":", entry.first.Mark().line + 1,
+                                                       ": ", PathOf(key), ": unknown key"));
       }
     }
     return status_;
@@ -157,13 +156,13 @@ class YamlReader {
 
   void Fail(const YAML::Node& node, const std::string& path, const std::string& expected) {
     if (!status_.ok()) return;
-    const std::string found = node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\"")
-                              : node.IsMap()  ? "a mapping"
+    const std::string found = node.IsScalar()     ? absl::StrCat("\"", node.Scalar(), "\"")
+                              : node.IsMap()      ? "a mapping"
                               : node.IsSequence() ? "a list"
                                                   : "nothing";
-    status_ = absl::InvalidArgumentError(absl::StrCat(source_, ":", node.Mark().line + 1, ": ",
-                                                      path, ": expected ", expected, ", found ",
-                                                      found));
+    status_ =
+        absl::InvalidArgumentError(absl::StrCat(source_, ":", node.Mark().line + 1, ": ", path,
+                                                ": expected ", expected, ", found ", found));
   }
 
   YAML::Node node_;

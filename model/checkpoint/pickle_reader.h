@@ -8,8 +8,6 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_PICKLE_READER_H_
 #define MAGNET_MODEL_CHECKPOINT_PICKLE_READER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -20,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/torch.h"
 
 namespace magnet {
 

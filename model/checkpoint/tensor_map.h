@@ -3,12 +3,11 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 #define MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 
-#include "model/torch.h"
-
 #include <map>
 #include <string>
 
 #include "absl/status/status.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -1,7 +1,5 @@
 #include "model/cli/codec_command.h"
 
-#include "model/torch.h"
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -12,8 +10,9 @@
 #include "model/bundle.h"
 #include "model/cli/codes_file.h"
 #include "model/encodec/streaming_decoder.h"
-#include "model/layers/uninitialized_weights.h"
 #include "model/given_codes.h"
+#include "model/layers/uninitialized_weights.h"
+#include "model/torch.h"
 #include "model/torch_errors.h"
 
 namespace magnet {

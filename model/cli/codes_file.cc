@@ -1,10 +1,9 @@
 #include "model/cli/codes_file.h"
 
-#include "model/torch.h"
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/checkpoint/safetensors.h"
+#include "model/torch.h"
 
 namespace magnet {
 

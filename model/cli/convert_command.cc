@@ -1,7 +1,5 @@
 #include "model/cli/convert_command.h"
 
-#include "model/torch.h"
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
@@ -10,6 +8,7 @@
 
 #include "model/bundle.h"
 #include "model/checkpoint/bundle_import.h"
+#include "model/torch.h"
 #include "model/torch_errors.h"
 
 namespace magnet {

@@ -3,14 +3,13 @@
 #ifndef MAGNET_MODEL_ENCODEC_CROPPED_TRANSPOSED_CONV_H_
 #define MAGNET_MODEL_ENCODEC_CROPPED_TRANSPOSED_CONV_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <memory>
 
 #include "model/encodec/codec_weights.h"
 #include "model/encodec/padded_conv.h"
 #include "model/encodec/seanet_layer.h"
+#include "model/torch.h"
 
 namespace magnet {
 

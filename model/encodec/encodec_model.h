@@ -2,12 +2,11 @@
 #ifndef MAGNET_MODEL_ENCODEC_ENCODEC_MODEL_H_
 #define MAGNET_MODEL_ENCODEC_ENCODEC_MODEL_H_
 
-#include "model/torch.h"
-
 #include "model/encodec/residual_vector_quantizer.h"
 #include "model/encodec/seanet_decoder.h"
 #include "model/encodec/seanet_encoder.h"
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -3,10 +3,10 @@
 #ifndef MAGNET_MODEL_ENCODEC_NESTED_MODULE_H_
 #define MAGNET_MODEL_ENCODEC_NESTED_MODULE_H_
 
-#include "model/torch.h"
-
 #include <memory>
 #include <string>
+
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -2,13 +2,12 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_BLOCK_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_BLOCK_H_
 
-#include "model/torch.h"
-
 #include <memory>
 
 #include "model/encodec/padded_conv.h"
 #include "model/encodec/seanet_layer.h"
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

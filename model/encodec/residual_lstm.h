@@ -2,12 +2,11 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_LSTM_H_
 
-#include "model/torch.h"
-
 #include <memory>
 
 #include "model/encodec/codec_weights.h"
 #include "model/encodec/seanet_layer.h"
+#include "model/torch.h"
 
 namespace magnet {
 

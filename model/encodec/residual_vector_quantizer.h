@@ -2,12 +2,11 @@
 #ifndef MAGNET_MODEL_ENCODEC_RESIDUAL_VECTOR_QUANTIZER_H_
 #define MAGNET_MODEL_ENCODEC_RESIDUAL_VECTOR_QUANTIZER_H_
 
-#include "model/torch.h"
-
 #include <memory>
 #include <vector>
 
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

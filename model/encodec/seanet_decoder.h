@@ -2,12 +2,11 @@
 #ifndef MAGNET_MODEL_ENCODEC_SEANET_DECODER_H_
 #define MAGNET_MODEL_ENCODEC_SEANET_DECODER_H_
 
-#include "model/torch.h"
-
 #include <memory>
 
 #include "model/encodec/seanet_layer.h"
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -3,13 +3,13 @@
 #ifndef MAGNET_MODEL_ENCODEC_SEANET_LAYER_H_
 #define MAGNET_MODEL_ENCODEC_SEANET_LAYER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -2,13 +2,12 @@
 #ifndef MAGNET_MODEL_ENCODEC_STREAMING_DECODER_H_
 #define MAGNET_MODEL_ENCODEC_STREAMING_DECODER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <memory>
 
 #include "model/encodec/encodec_model.h"
 #include "model/encodec/seanet_layer.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -2,9 +2,8 @@
 #ifndef MAGNET_MODEL_MAGNET_ATTENTION_H_
 #define MAGNET_MODEL_MAGNET_ATTENTION_H_
 
-#include "model/torch.h"
-
 #include "model/layers/linear.h"
+#include "model/torch.h"
 
 namespace magnet {
 

@@ -11,13 +11,12 @@
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 
-#include "model/torch.h"
-
 #include <vector>
 
 #include "model/layers/linear.h"
 #include "model/magnet/attention.h"
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

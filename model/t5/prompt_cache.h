@@ -3,14 +3,14 @@
 #ifndef MAGNET_MODEL_T5_PROMPT_CACHE_H_
 #define MAGNET_MODEL_T5_PROMPT_CACHE_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+
+#include "model/torch.h"
 
 namespace magnet {
 

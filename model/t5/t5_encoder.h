@@ -9,11 +9,10 @@
 #ifndef MAGNET_MODEL_T5_T5_ENCODER_H_
 #define MAGNET_MODEL_T5_T5_ENCODER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 

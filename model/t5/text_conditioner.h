@@ -3,8 +3,6 @@
 #ifndef MAGNET_MODEL_T5_TEXT_CONDITIONER_H_
 #define MAGNET_MODEL_T5_TEXT_CONDITIONER_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "model/t5/prompt_cache.h"
 #include "model/t5/t5_encoder.h"
 #include "model/t5/tokenizer.h"
+#include "model/torch.h"
 
 namespace magnet {
 

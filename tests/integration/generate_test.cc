@@ -4,7 +4,7 @@
 #include <openssl/sha.h>
 
 #include "absl/time/clock.h"
-#include "server/given_audio_decoder.h"
+#include "model/audio/audio_file.h"
 #include "tests/integration/server_harness.h"
 #include "tests/server/encoded_audio.h"
 
@@ -45,7 +45,7 @@ TEST_P(GenerateFormatTest, StreamsAFileAndItsAccount) {
          reinterpret_cast<unsigned char*>(sha256.data()));
   EXPECT_EQ(finished.sha256(), sha256);
   if (GetParam() == v1::AUDIO_FORMAT_PCM_S16 || GetParam() == v1::AUDIO_FORMAT_PCM_F32) return;
-  const auto audio = DecodeGivenAudio(result.audio, 10);
+  const auto audio = ReadAudioBytes(result.audio, "the answer");
   ASSERT_TRUE(audio.ok()) << audio.status();
   EXPECT_EQ(static_cast<int64_t>(audio->samples.size()), finished.samples());
   EXPECT_EQ(audio->sample_rate_hz, result.started.sample_rate_hz());

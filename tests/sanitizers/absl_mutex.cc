@@ -26,8 +26,9 @@ void MAGNET_REAL(12ReaderUnlockEv)(absl::Mutex* mutex);
 void MAGNET_REAL(5AwaitERKNS0_9ConditionE)(absl::Mutex* mutex, const absl::Condition& condition);
 bool MAGNET_REAL(16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE)(
     absl::Mutex* mutex, const absl::Condition& condition, absl::Duration timeout);
-bool MAGNET_REAL(17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)(
-    absl::Mutex* mutex, const absl::Condition& condition, absl::Time deadline);
+bool MAGNET_REAL(17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)(absl::Mutex* mutex,
+                                                                  const absl::Condition& condition,
+                                                                  absl::Time deadline);
 void MAGNET_REAL(D1Ev)(absl::Mutex* mutex);
 
 void MAGNET_WRAP(4LockEv)(absl::Mutex* mutex) {
@@ -81,8 +82,9 @@ bool MAGNET_WRAP(16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE)(
   return holds;
 }
 
-bool MAGNET_WRAP(17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)(
-    absl::Mutex* mutex, const absl::Condition& condition, absl::Time deadline) {
+bool MAGNET_WRAP(17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)(absl::Mutex* mutex,
+                                                                  const absl::Condition& condition,
+                                                                  absl::Time deadline) {
   __tsan_mutex_pre_unlock(mutex, 0);
   __tsan_mutex_post_unlock(mutex, 0);
   __tsan_mutex_pre_lock(mutex, 0);

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "server/given_audio_decoder.h"
+#include "model/audio/audio_file.h"
 #include "tests/server/encoded_audio.h"
 
 namespace magnet {
@@ -36,7 +36,7 @@ TEST_P(FileFormatTest, ConcatenatedPiecesAreAFileOfTheRightLengthAndContent) {
   const auto [format, rate, tolerance] = GetParam();
   const std::vector<float> samples = Tone(rate, 1.37);
   const std::string file = EncodedAudio(format, rate, samples, /*piece=*/rate / 4);
-  auto decoded = DecodeGivenAudio(file, /*max_seconds=*/10);
+  auto decoded = ReadAudioBytes(file, "the encoded file");
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->sample_rate_hz, DeliveredRate(format, rate));
   const int64_t expected = DeliveredSamples(format, {rate, static_cast<int64_t>(samples.size())});

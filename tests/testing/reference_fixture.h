@@ -4,7 +4,6 @@
 #define MAGNET_TESTS_TESTING_REFERENCE_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include "model/torch.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include "model/checkpoint/bundle_import.h"
 #include "model/checkpoint/safetensors.h"
 #include "model/generation_spec.h"
+#include "model/torch.h"
 #include "tests/testing/testdata.h"
 
 namespace magnet {

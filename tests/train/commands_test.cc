@@ -1,12 +1,12 @@
 // The whole way from a data set in MusicBench's format to a model that makes
 // music, by the commands of magnet-train.
 #include <gtest/gtest.h>
-#include "model/torch.h"
 
 #include <fstream>
 
 #include "model/audio/audio_file.h"
 #include "model/generator.h"
+#include "model/torch.h"
 #include "tests/train/lm_run.h"
 #include "train/codec_command.h"
 #include "train/encode_command.h"
@@ -69,14 +69,13 @@ sampling: {decoding_steps: [2, 2]}
 // Breaks where any of the commands cannot use what the one before has written.
 TEST_F(CommandsTest, FromMusicBenchToAServedModel) {
   const std::string rows = folder_ + "/train.json";
-  const std::string codec = WriteYaml(
-      "codec.yaml", "rows: " + rows + "\naudio: " + folder_ + "\nvalidation_rows: " + rows + kCodec);
+  const std::string codec = WriteYaml("codec.yaml", "rows: " + rows + "\naudio: " + folder_ +
+                                                        "\nvalidation_rows: " + rows + kCodec);
   ASSERT_EQ(RunCodec({"--config", codec, "--output", folder_ + "/codec", "--device", "cpu"}),
             absl::OkStatus());
-  const std::vector<std::string> encode = {"--rows",   rows,
-                                           "--audio",  folder_,
-                                           "--codec",  folder_ + "/codec/codec",
-                                           "--output", folder_ + "/codes"};
+  const std::vector<std::string> encode = {
+      "--rows",          rows, "--audio", folder_, "--codec", folder_ + "/codec/codec", "--output",
+      folder_ + "/codes"};
   ASSERT_EQ(RunEncode(encode), absl::OkStatus());
   std::vector<std::string> strict = encode;
   strict.push_back("--strict");
@@ -88,9 +87,9 @@ TEST_F(CommandsTest, FromMusicBenchToAServedModel) {
   EXPECT_EQ(clips->num_frames(0), 40) << "0.8 s at 50 frames a second";
   EXPECT_EQ(clips->row(0).alt_caption, "one long note, number 0");
 
-  const std::string lm = WriteYaml("lm.yaml", "codes: " + folder_ + "/codes\nvalidation_codes: " +
-                                                  folder_ + "/codes\ncodec: " + folder_ +
-                                                  "/codec/codec" + kLm);
+  const std::string lm =
+      WriteYaml("lm.yaml", "codes: " + folder_ + "/codes\nvalidation_codes: " + folder_ +
+                               "/codes\ncodec: " + folder_ + "/codec/codec" + kLm);
   ASSERT_EQ(RunLm({"--config", lm, "--output", folder_ + "/lm", "--device", "cpu"}),
             absl::OkStatus());
   auto generator = OpenGenerator(folder_ + "/lm/bundle", GeneratorOptions());

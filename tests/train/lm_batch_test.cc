@@ -52,8 +52,7 @@ TEST_F(LmBatchTest, EarlierCodebooksAreGivenAndTheRestIsMasked) {
     ASSERT_EQ(batch.stage, stage);
     const torch::Tensor clip_part = batch.input.narrow(2, 0, 24);
     EXPECT_TRUE(clip_part.narrow(1, 0, stage).lt(mask_token_id()).all().item<bool>());
-    EXPECT_TRUE(
-        batch.input.narrow(1, stage + 1, 2 - stage).eq(mask_token_id()).all().item<bool>());
+    EXPECT_TRUE(batch.input.narrow(1, stage + 1, 2 - stage).eq(mask_token_id()).all().item<bool>());
     const torch::Tensor hidden = batch.input.select(1, stage).eq(mask_token_id());
     EXPECT_TRUE(hidden.narrow(1, 0, 24).eq(batch.loss_mask.narrow(1, 0, 24)).all().item<bool>());
     const torch::Tensor shown = hidden.logical_not();
@@ -117,8 +116,8 @@ TEST_F(LmBatchTest, ShortCropsLieAnywhereInTheirClips) {
     const LmBatch batch = Batch(Maker(options), step, 1);
     int64_t clip = 0;
     while (clips_->row(clip).location != batch.locations[0]) ++clip;
-    moved = !torch::equal(batch.input[0].narrow(0, 0, 2),
-                          clips_->Codes(clip, 0, 9).narrow(0, 0, 2));
+    moved =
+        !torch::equal(batch.input[0].narrow(0, 0, 2), clips_->Codes(clip, 0, 9).narrow(0, 0, 2));
   }
   EXPECT_TRUE(moved);
 }

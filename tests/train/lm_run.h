@@ -3,7 +3,6 @@
 #define MAGNET_TESTS_TRAIN_LM_RUN_H_
 
 #include <gtest/gtest.h>
-#include "model/torch.h"
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "model/torch.h"
 #include "train/code_shards.h"
 #include "train/codec_folder.h"
 #include "train/lm_parts.h"
@@ -70,9 +70,15 @@ inline void WriteTinyData(const std::string& folder, int num_clips) {
 inline LmTrainingConfig TinyLmConfig(const std::string& folder) {
   LmTrainingConfig config;
   config.name = "tiny";
-  config.run = {.seed = 5, .total_steps = 12, .batch_size = 2, .accumulation = 1,
-                .precision = TrainingPrecision::kFloat32, .checkpoint_steps = 5,
-                .validation_steps = 6, .validation_items = 4, .keep_checkpoints = 2};
+  config.run = {.seed = 5,
+                .total_steps = 12,
+                .batch_size = 2,
+                .accumulation = 1,
+                .precision = TrainingPrecision::kFloat32,
+                .checkpoint_steps = 5,
+                .validation_steps = 6,
+                .validation_items = 4,
+                .keep_checkpoints = 2};
   config.optimizer.learning_rate = 5e-3;
   config.optimizer.warmup_steps = 2;
   config.optimizer.weight_decay = 0;
@@ -95,9 +101,9 @@ class LmRun {
     clips = std::make_unique<CodeSet>(*std::move(opened));
     auto parts = MakeLmParts(this->config, *clips);
     EXPECT_TRUE(parts.ok()) << parts.status();
-    trainer = std::make_unique<LmTrainer>(this->config, *std::move(parts), *clips, clips.get(),
-                                          TrainingDevice(),
-                                          processes != nullptr ? *processes : *alone_);
+    trainer =
+        std::make_unique<LmTrainer>(this->config, *std::move(parts), *clips, clips.get(),
+                                    TrainingDevice(), processes != nullptr ? *processes : *alone_);
   }
 
   const LmTrainingConfig config;

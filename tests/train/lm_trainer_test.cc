@@ -235,8 +235,7 @@ TEST(LmTrainerTest, TheBundleOpensAndGenerates) {
   const TensorMap before = run.trainer->State(), after = next.trainer->State();
   for (const auto& [name, tensor] : before) {
     if (name.rfind("average.", 0) != 0) continue;
-    EXPECT_TRUE(torch::allclose(tensor.to(torch::kHalf).to(torch::kFloat), after.at(name)))
-        << name;
+    EXPECT_TRUE(torch::allclose(tensor.to(torch::kHalf).to(torch::kFloat), after.at(name))) << name;
   }
 }
 

@@ -19,8 +19,8 @@ struct Fixture {
 class TrainingParityTest : public ::testing::TestWithParam<Fixture> {
  protected:
   void SetUp() override {
-    auto file = ReadSafetensors(
-        TestdataPath(std::string(GetParam().name) + "/expected.safetensors"));
+    auto file =
+        ReadSafetensors(TestdataPath(std::string(GetParam().name) + "/expected.safetensors"));
     ASSERT_TRUE(file.ok()) << file.status();
     tensors_ = std::move(file->tensors);
   }
@@ -46,8 +46,7 @@ TEST_P(TrainingParityTest, SpanCountsEqualTheReference) {
 
 // Breaks where other frames are masked for the same starts.
 TEST_P(TrainingParityTest, MaskFromStartsEqualsTheReference) {
-  const torch::Tensor mask =
-      MaskFromStarts(tensors_.at("train.span_starts"), GetParam().span_len);
+  const torch::Tensor mask = MaskFromStarts(tensors_.at("train.span_starts"), GetParam().span_len);
   EXPECT_TRUE(torch::equal(mask, tensors_.at("train.span_mask")));
 }
 
@@ -55,8 +54,8 @@ TEST_P(TrainingParityTest, MaskFromStartsEqualsTheReference) {
 TEST_P(TrainingParityTest, LossOfEveryStageEqualsTheReference) {
   const torch::Tensor logits = tensors_.at("train.logits");  // [B, K, T, card]
   for (int64_t stage = 0; stage < logits.size(1); ++stage) {
-    const torch::Tensor mask = tensors_.at("train.span_mask")
-                                   .logical_and(tensors_.at("train.pad_mask").select(1, stage));
+    const torch::Tensor mask =
+        tensors_.at("train.span_mask").logical_and(tensors_.at("train.pad_mask").select(1, stage));
     const torch::Tensor loss = MeanCrossEntropy(
         logits.select(1, stage), tensors_.at("train.targets").select(1, stage), mask);
     const float expected =
@@ -106,7 +105,8 @@ TEST(DrawStreamTest, DrawsDependOnPlaceAlone) {
   for (const uint64_t seed : {7, 8}) {
     for (const auto purpose : {DrawPurpose::kCrop, DrawPurpose::kMask}) {
       for (const uint64_t step : {uint64_t{10}, uint64_t{11}, uint64_t{10} + (uint64_t{1} << 32)}) {
-        for (const uint32_t item : {3u, 4u}) bits.insert(DrawStream(seed, purpose, step, item).Bits());
+        for (const uint32_t item : {3u, 4u})
+          bits.insert(DrawStream(seed, purpose, step, item).Bits());
       }
     }
   }

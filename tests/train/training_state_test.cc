@@ -20,14 +20,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string FreshFolder(const std::string& name) {
-  const std::string folder = ::testing::TempDir() + "magnet-" + name + "-" +
-                             std::to_string(getpid());
+  const std::string folder =
+      ::testing::TempDir() + "magnet-" + name + "-" + std::to_string(getpid());
   fs::remove_all(folder);
   return folder;
 }
 
 TrainingState StateAt(int64_t step, int64_t size = 8) {
-  return {step, 0.1 * static_cast<double>(step), "sizes",
+  return {step,
+          0.1 * static_cast<double>(step),
+          "sizes",
           {{"weight", torch::full({size}, static_cast<float>(step))}}};
 }
 
@@ -161,7 +163,8 @@ TEST(OptimizerTest, UpdateIsAdamW) {
   optimizer.Update(/*learning_rate=*/0.1);
   EXPECT_NEAR(weight.item<double>(), 2 * (1 - 0.1 * 0.5) - 0.1, 1e-5);
   const double decay = 2.0 / 11;
-  EXPECT_NEAR(optimizer.averages().at("weight").item<double>(), 2 * decay + 1.8 * (1 - decay), 1e-5);
+  EXPECT_NEAR(optimizer.averages().at("weight").item<double>(), 2 * decay + 1.8 * (1 - decay),
+              1e-5);
 }
 
 }  // namespace

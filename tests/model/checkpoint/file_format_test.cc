@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include "model/torch.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -17,6 +16,7 @@
 #include "model/checkpoint/safetensors.h"
 #include "model/checkpoint/sha256.h"
 #include "model/checkpoint/torch_archive.h"
+#include "model/torch.h"
 
 namespace magnet {
 namespace {

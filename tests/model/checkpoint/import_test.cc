@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <torch/nn/modules/linear.h>
 
-#include "model/torch.h"
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +17,7 @@
 #include "model/checkpoint/torch_archive.h"
 #include "model/checkpoint/weight_norm.h"
 #include "model/checkpoint/xp_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 namespace {

@@ -2,8 +2,6 @@
 #ifndef MAGNET_TESTS_MODEL_ENCODEC_RANDOM_CODEC_H_
 #define MAGNET_TESTS_MODEL_ENCODEC_RANDOM_CODEC_H_
 
-#include "model/torch.h"
-
 #include <cstdint>
 #include <random>
 #include <string>
@@ -14,6 +12,7 @@
 #include "model/encodec/encodec_model.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/model_config.h"
+#include "model/torch.h"
 
 namespace magnet {
 
