@@ -12,6 +12,17 @@ root=$1 prefix=$(realpath "$2") bundle=$(realpath "$3") cache=$4
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 [ "$(id -u)" = 0 ] || skip "building images needs root"
 need buildah debootstrap unshare ip python3
+if ! mountpoint -q /; then
+  # A plain chroot. buildah wants a root that is a mount: this test runs again below one.
+  script=$(realpath "${BASH_SOURCE[0]}") mounted=$(mktemp -d -p /tmp)
+  status=0
+  # shellcheck disable=SC2016 # the inner shell expands
+  unshare --mount --propagation unchanged \
+    bash -c 'mount --rbind / "$0" && exec chroot "$0" "$@"' "$mounted" \
+    "$script" "$root" "$prefix" "$bundle" "$(realpath -m "$cache")" || status=$?
+  rmdir "$mounted"
+  exit "$status"
+fi
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 mkdir -p "$cache"
