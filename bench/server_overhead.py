@@ -15,10 +15,7 @@ Needs grpcio-tools (deploy/setup.sh --dev). Times are the server's; nothing is m
 import argparse
 import json
 import pathlib
-import re
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 
@@ -26,6 +23,9 @@ import grpc
 from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/testing"))
+from running_server import RunningServer  # noqa: E402
+
 
 
 def stubs(folder):
@@ -36,27 +36,6 @@ def stubs(folder):
     sys.path.insert(0, folder)
     from magnet.v1 import music_pb2, music_pb2_grpc
     return music_pb2, music_pb2_grpc
-
-
-class Server:
-    def __init__(self, program, bundle):
-        self.process = subprocess.Popen(
-            [program, "--models", bundle, "--listen", "127.0.0.1:0", "--metrics-listen", ""],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self.address = re.search(r"listening on ([0-9.:]+)",
-                                 self.line("listening on"))[1].rstrip('"')
-        self.line('"serving"')
-
-    def line(self, text):
-        for line in self.process.stderr:
-            if text in line:
-                return line
-        sys.exit("the server has ended")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.stderr.read()
-        self.process.wait()
 
 
 def run(server, stub, request):
@@ -77,7 +56,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         pb, rpc = stubs(folder)
-        server = Server(options.server, options.bundle)
+        server = RunningServer(options.server, options.bundle)
         stub = rpc.MusicServiceStub(grpc.insecure_channel(server.address))
         request = pb.GenerateRequest(prompt="calm piano in the rain", seed=1)
         if options.steps:

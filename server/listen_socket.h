@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/file_descriptor.h"
+#include "model/file_descriptor.h"
 
 namespace magnet {
 

@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/file_descriptor.h"
+#include "model/file_descriptor.h"
 #include "server/listen_socket.h"
 #include "server/metrics.h"
 

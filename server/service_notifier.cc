@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "model/file_descriptor.h"
 
 namespace magnet {
 namespace {
@@ -67,13 +67,12 @@ absl::Status ServiceNotifier::Send(const std::string& message) const {
   // Without a final zero: in an abstract name it would be one more character.
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
 
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, /*protocol=*/0);
-  if (fd < 0) return Unreachable(socket_, std::strerror(errno));
-  const ssize_t sent = sendto(fd, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                              reinterpret_cast<const sockaddr*>(&address), length);
-  const int error = errno;
-  close(fd);
-  return sent < 0 ? Unreachable(socket_, std::strerror(error)) : absl::OkStatus();
+  const FileDescriptor sender(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, /*protocol=*/0));
+  if (!sender.is_open()) return Unreachable(socket_, std::strerror(errno));
+  const ssize_t sent =
+      sendto(sender.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+             reinterpret_cast<const sockaddr*>(&address), length);
+  return sent < 0 ? Unreachable(socket_, std::strerror(errno)) : absl::OkStatus();
 }
 
 }  // namespace magnet

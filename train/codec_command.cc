@@ -5,19 +5,16 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/checkpoint/codec_tensors.h"
 #include "model/torch.h"
 #include "train/audio_pool.h"
-#include "train/cli/flag_set.h"
 #include "train/codec_folder.h"
 #include "train/codec_trainer.h"
 #include "train/draw_stream.h"
 #include "train/process_group.h"
-#include "train/run_options.h"
+#include "train/training_command.h"
 #include "train/training_device.h"
-#include "train/training_loop.h"
-#include "train/training_state.h"
 
 namespace magnet {
 namespace {
@@ -33,7 +30,7 @@ absl::StatusOr<EncodecModel> FirstCodec(CodecTrainingConfig& config) {
     config.codec = files->config;
     return MakeCodec(*files);
   }
-  if (absl::Status status = CheckCodecConfig(config.codec); !status.ok()) return status;
+  if (absl::Status status = CheckCodecConfig(config.codec, "codec"); !status.ok()) return status;
   DrawStream draws(static_cast<uint64_t>(config.run.seed), DrawPurpose::kWeights, 0, 0);
   EncodecModel codec(config.codec);
   DrawCodecWeights(codec, draws.Bits());
@@ -53,19 +50,10 @@ absl::StatusOr<AudioPool> LoadAudio(const CodecTrainingConfig& config, const std
   return pool;
 }
 
-absl::Status WriteResult(const CodecTrainingConfig& config, const CodecTrainer& trainer,
-                         const std::string& output) {
-  absl::StatusOr<CheckpointFolder> folder =
-      CheckpointFolder::Open(output + "/checkpoints", config.run.keep_checkpoints);
-  if (!folder.ok()) return folder.status();
-  absl::StatusOr<std::optional<TrainingState>> newest = folder->LoadNewest(trainer.Fingerprint());
-  if (!newest.ok()) return newest.status();
-  absl::StatusOr<TrainingState> state = folder->LoadBest();
-  if (!state.ok() && newest->has_value()) state = **std::move(newest);
-  if (!state.ok()) return state.status();
-  const std::string path = output + "/codec";
-  absl::Status status = WriteCodecFolder(config.codec, trainer.CodecTensors(state->tensors), path);
-  if (status.ok()) std::cout << path << " (step " << state->step << ")\n";
+absl::Status WriteResult(const CodecConfig& config, const TensorMap& tensors, int64_t step,
+                         const std::string& folder) {
+  const absl::Status status = WriteCodecFolder(config, tensors, folder);
+  if (status.ok()) std::cout << folder << " (step " << step << ")\n";
   return status;
 }
 
@@ -88,36 +76,21 @@ absl::Status Train(CodecTrainingConfig config, const RunOptions& options) {
   std::cerr << Describe(*device) << ", " << (*processes)->size() << " process(es)\n";
   CodecTrainer trainer(config, *std::move(codec), *training, validation ? &*validation : nullptr,
                        *device, **processes);
-  LoopEnd end = LoopEnd::kFinished;
-  if (!options.export_only) {
-    const absl::StatusOr<LoopEnd> trained =
-        RunTraining(trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
-    if (!trained.ok()) return trained.status();
-    end = *trained;
-  }
-  if ((*processes)->rank() != 0) return absl::OkStatus();
-  if (absl::Status status = WriteResult(config, trainer, options.output); !status.ok()) {
-    return status;
-  }
-  const bool stopped = end == LoopEnd::kStopped && options.steps == 0;
-  return stopped ? absl::CancelledError("stopped; the same command goes on") : absl::OkStatus();
+  return TrainAndWrite(trainer, config.run, options, **processes, [&](const TrainingState& chosen) {
+    return WriteResult(config.codec, trainer.CodecTensors(chosen.tensors), chosen.step,
+                       options.output + "/codec");
+  });
 }
 
 }  // namespace
 
 absl::Status RunCodec(const std::vector<std::string>& arguments) {
-  RunOptions options;
-  FlagSet flags("codec", "Trains the codec: audio to codes and back.");
-  AddRunFlags(options, flags);
-  if (absl::Status status = flags.Parse(arguments); !status.ok()) return status;
-  if (flags.help_requested()) {
-    std::cout << flags.Help();
-    return absl::OkStatus();
-  }
-  if (absl::Status status = ApplyRunOptions(options); !status.ok()) return status;
-  absl::StatusOr<CodecTrainingConfig> config = ReadCodecTrainingConfig(options.config);
+  const auto options =
+      ReadRunOptions("codec", "Trains the codec: audio to codes and back.", arguments);
+  if (!options.ok() || !options->has_value()) return options.status();
+  absl::StatusOr<CodecTrainingConfig> config = ReadCodecTrainingConfig((*options)->config);
   if (!config.ok()) return config.status();
-  return Train(*std::move(config), options);
+  return Train(*std::move(config), **options);
 }
 
 }  // namespace magnet

@@ -1,6 +1,5 @@
 #include "train/codec_folder.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/checkpoint/atomic_file.h"
+#include "model/checkpoint/codec_tensors.h"
 #include "model/checkpoint/safetensors.h"
 #include "model/checkpoint/sha256.h"
 #include "train/yaml_fields.h"
@@ -20,29 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A model config around `codec` whose other parts are valid.
-ModelConfig Around(const CodecConfig& codec) {
-  ModelConfig config;
-  config.name = "codec";
-  config.license = "none";
-  config.codec = codec;
-  config.lm = {.dim = 8,
-               .num_heads = 1,
-               .num_layers = 1,
-               .ffn_dim = 8,
-               .num_codebooks = codec.num_codebooks,
-               .card = codec.codebook_size,
-               .text_dim = 8,
-               .window_frames = 3,
-               .span_len = 3};
-  config.text_encoder = {
-      .vocab_size = 8, .d_model = 8, .d_kv = 8, .d_ff = 8, .num_layers = 1, .num_heads = 1};
-  config.sampling.decoding_steps.assign(std::max(codec.num_codebooks, 0), 1);
-  return config;
-}
-
 std::string CodecJson(const CodecConfig& codec) {
-  const auto config = nlohmann::ordered_json::parse(FormatModelConfig(Around(codec)));
+  const auto config = nlohmann::ordered_json::parse(FormatModelConfig(ModelAround(codec)));
   return config.at("codec").dump(/*indent=*/2) + "\n";
 }
 
@@ -83,16 +62,10 @@ std::string Fingerprint(const CodecConfig& config, const TensorMap& tensors) {
 
 }  // namespace
 
-absl::Status CheckCodecConfig(const CodecConfig& config) {
-  return CheckModelConfig(Around(config));
-}
-
 absl::StatusOr<CodecFiles> ReadCodecFolder(const std::string& folder) {
   absl::StatusOr<CodecConfig> config = ReadConfig(folder);
   if (!config.ok()) return config.status();
-  if (absl::Status status = CheckCodecConfig(*config); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(folder, ": ", status.message()));
-  }
+  if (absl::Status status = CheckCodecConfig(*config, folder); !status.ok()) return status;
   absl::StatusOr<SafetensorsFile> file = ReadSafetensors(folder + "/codec.safetensors");
   if (!file.ok()) return file.status();
   const std::string fingerprint = Fingerprint(*config, file->tensors);

@@ -31,9 +31,6 @@ absl::Status WriteCodecFolder(const CodecConfig& config, const TensorMap& tensor
 // The model with its weights, in evaluation mode.
 absl::StatusOr<EncodecModel> MakeCodec(const CodecFiles& files);
 
-// INVALID_ARGUMENT names the field that a codec cannot have.
-absl::Status CheckCodecConfig(const CodecConfig& config);
-
 }  // namespace magnet
 
 #endif  // MAGNET_TRAIN_CODEC_FOLDER_H_

@@ -1,8 +1,10 @@
 #include "train/encode_command.h"
 
+#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include <iostream>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "model/audio/audio_file.h"
@@ -28,36 +30,75 @@ struct EncodeOptions {
   bool strict = false;
 };
 
-// Encodes clips one at a time: their lengths differ.
+// Encodes clips each by itself, for their lengths differ: on a CPU as many at a
+// time as it has threads, which a single clip cannot keep busy.
 class Encoder {
  public:
   Encoder(EncodecModel codec, torch::Device device, CodeShardWriter& writer)
-      : codec_(std::move(codec)), device_(device), writer_(writer) {
+      : codec_(std::move(codec)),
+        device_(device),
+        at_a_time_(device.is_cpu() ? at::get_num_threads() : 1),
+        writer_(writer) {
     codec_->to(device_);
   }
 
+  // `row` must stay where it is until Flush.
   absl::Status Add(const MusicBenchRow& row, const std::string& bytes) {
-    absl::StatusOr<AudioClip> clip = ReadAudioBytes(bytes, row.location);
-    if (!clip.ok()) {
-      undecodable_.Add(std::string(clip.status().message()));
-      return absl::OkStatus();
+    waiting_.push_back({.row = &row, .bytes = bytes});
+    return waiting_.size() < at_a_time_ ? absl::OkStatus() : Flush();
+  }
+
+  // Encodes and writes what was added, in that order.
+  absl::Status Flush() {
+    at::parallel_for(0, static_cast<int64_t>(waiting_.size()), /*grain_size=*/1,
+                     [this](int64_t begin, int64_t end) {
+                       for (int64_t i = begin; i < end; ++i) Encode(waiting_[i]);
+                     });
+    for (const Clip& clip : waiting_) {
+      if (!clip.status.ok()) return clip.status;
+      if (!clip.codes.defined()) {
+        undecodable_.Add(clip.undecodable);
+        continue;
+      }
+      if (absl::Status status = writer_.Add(*clip.row, clip.codes); !status.ok()) return status;
     }
-    const int rate = codec_->config().sample_rate_hz;
-    absl::StatusOr<std::vector<float>> samples =
-        Resample(clip->samples, clip->sample_rate_hz, rate);
-    if (!samples.ok()) return samples.status();
-    return CatchTorchErrors(row.location, [&] {
-      const torch::Tensor wave = torch::tensor(*samples).view({1, 1, -1}).to(device_);
-      return writer_.Add(row, codec_->Encode(wave)[0]);
-    });
+    waiting_.clear();
+    return absl::OkStatus();
   }
 
   const NamedCount& undecodable() const { return undecodable_; }
 
  private:
+  struct Clip {
+    const MusicBenchRow* row;
+    std::string bytes;
+    torch::Tensor codes;  // [K, T]; undefined: none
+    std::string undecodable;
+    absl::Status status;
+  };
+
+  void Encode(Clip& clip) {
+    const absl::StatusOr<AudioClip> audio = ReadAudioBytes(clip.bytes, clip.row->location);
+    if (!audio.ok()) {
+      clip.undecodable = std::string(audio.status().message());
+      return;
+    }
+    const absl::StatusOr<std::vector<float>> samples =
+        Resample(audio->samples, audio->sample_rate_hz, codec_->config().sample_rate_hz);
+    clip.status = samples.status();
+    if (!samples.ok()) return;
+    clip.status = CatchTorchErrors(clip.row->location, [&] {
+      const torch::Tensor wave = torch::tensor(*samples).view({1, 1, -1}).to(device_);
+      clip.codes = codec_->Encode(wave)[0].cpu();
+      return absl::OkStatus();
+    });
+  }
+
   EncodecModel codec_;
-  torch::Device device_;
+  const torch::Device device_;
+  const size_t at_a_time_;
   CodeShardWriter& writer_;
+  std::vector<Clip> waiting_;
   NamedCount undecodable_;
 };
 
@@ -102,8 +143,9 @@ absl::Status Encode(const EncodeOptions& options) {
         bar.Update(++done, 1, "clips");
         return status;
       });
-  bar.Finish();
   if (!missing.ok()) return missing.status();
+  if (absl::Status status = encoder.Flush(); !status.ok()) return status;
+  bar.Finish();
   Warn("rows were bad", dataset->bad_rows());
   Warn("rows have no audio", *missing);
   Warn("clips could not be decoded", encoder.undecodable());

@@ -6,17 +6,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "train/cli/flag_set.h"
 #include "train/code_shards.h"
 #include "train/lm_parts.h"
 #include "train/lm_trainer.h"
 #include "train/process_group.h"
-#include "train/run_options.h"
+#include "train/training_command.h"
 #include "train/training_device.h"
-#include "train/training_loop.h"
-#include "train/training_state.h"
 
 namespace magnet {
 namespace {
@@ -33,28 +29,11 @@ std::string ModelCard(const ModelConfig& model, const TrainingState& state) {
       model.codec.sample_rate_hz);
 }
 
-// The best checkpoint's weights, or the newest's where there was no validation.
-absl::StatusOr<TrainingState> ChooseState(const RunConfig& run, const LmTrainer& trainer,
-                                          const std::string& output) {
-  absl::StatusOr<CheckpointFolder> folder =
-      CheckpointFolder::Open(output + "/checkpoints", run.keep_checkpoints);
-  if (!folder.ok()) return folder.status();
-  absl::StatusOr<TrainingState> best = folder->LoadBest();
-  if (best.ok() || !absl::IsNotFound(best.status())) return best;
-  absl::StatusOr<std::optional<TrainingState>> newest = folder->LoadNewest(trainer.Fingerprint());
-  if (!newest.ok()) return newest.status();
-  if (newest->has_value()) return **std::move(newest);
-  return absl::NotFoundError(absl::StrCat(output, ": there is no checkpoint yet"));
-}
-
-absl::Status WriteResult(const LmTrainingConfig& config, const LmTrainer& trainer,
-                         const std::string& output) {
-  const absl::StatusOr<TrainingState> state = ChooseState(config.run, trainer, output);
-  if (!state.ok()) return state.status();
-  const std::string folder = output + "/bundle";
-  absl::Status status =
-      trainer.Export(state->tensors, ModelCard(trainer.model_config(), *state), folder);
-  if (status.ok()) std::cout << folder << " (step " << state->step << ")\n";
+absl::Status WriteResult(const LmTrainer& trainer, const TrainingState& chosen,
+                         const std::string& folder) {
+  const absl::Status status =
+      trainer.Export(chosen.tensors, ModelCard(trainer.model_config(), chosen), folder);
+  if (status.ok()) std::cout << folder << " (step " << chosen.step << ")\n";
   return status;
 }
 
@@ -86,40 +65,23 @@ absl::Status Train(const LmTrainingConfig& config, const RunOptions& options) {
   }
   absl::StatusOr<LmParts> parts = MakeLmParts(config, *training);
   if (!parts.ok()) return parts.status();
-  const bool leads = (*processes)->rank() == 0;
-  if (leads) Announce(*parts, *training, *device, **processes);
+  if ((*processes)->rank() == 0) Announce(*parts, *training, *device, **processes);
   LmTrainer trainer(config, *std::move(parts), *training, validation ? &*validation : nullptr,
                     *device, **processes);
-  LoopEnd end = LoopEnd::kFinished;
-  if (!options.export_only) {
-    const absl::StatusOr<LoopEnd> trained =
-        RunTraining(trainer, {config.run, options.output, options.steps}, **processes, std::cerr);
-    if (!trained.ok()) return trained.status();
-    end = *trained;
-  }
-  if (!leads) return absl::OkStatus();
-  if (absl::Status status = WriteResult(config, trainer, options.output); !status.ok()) {
-    return status;
-  }
-  const bool stopped = end == LoopEnd::kStopped && options.steps == 0;
-  return stopped ? absl::CancelledError("stopped; the same command goes on") : absl::OkStatus();
+  return TrainAndWrite(trainer, config.run, options, **processes, [&](const TrainingState& chosen) {
+    return WriteResult(trainer, chosen, options.output + "/bundle");
+  });
 }
 
 }  // namespace
 
 absl::Status RunLm(const std::vector<std::string>& arguments) {
-  RunOptions options;
-  FlagSet flags("lm", "Trains the language model, and the text encoder along with it.");
-  AddRunFlags(options, flags);
-  if (absl::Status status = flags.Parse(arguments); !status.ok()) return status;
-  if (flags.help_requested()) {
-    std::cout << flags.Help();
-    return absl::OkStatus();
-  }
-  if (absl::Status status = ApplyRunOptions(options); !status.ok()) return status;
-  const absl::StatusOr<LmTrainingConfig> config = ReadLmTrainingConfig(options.config);
+  const auto options = ReadRunOptions(
+      "lm", "Trains the language model, and the text encoder along with it.", arguments);
+  if (!options.ok() || !options->has_value()) return options.status();
+  const absl::StatusOr<LmTrainingConfig> config = ReadLmTrainingConfig((*options)->config);
   if (!config.ok()) return config.status();
-  return Train(*config, options);
+  return Train(*config, **options);
 }
 
 }  // namespace magnet

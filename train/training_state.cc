@@ -122,4 +122,13 @@ absl::StatusOr<TrainingState> CheckpointFolder::LoadBest() const {
   return Load(BestPath());
 }
 
+absl::StatusOr<TrainingState> CheckpointFolder::LoadResult(const std::string& fingerprint) const {
+  absl::StatusOr<TrainingState> best = LoadBest();
+  if (best.ok() || !absl::IsNotFound(best.status())) return best;
+  absl::StatusOr<std::optional<TrainingState>> newest = LoadNewest(fingerprint);
+  if (!newest.ok()) return newest.status();
+  if (newest->has_value()) return **std::move(newest);
+  return absl::NotFoundError(absl::StrCat(folder_, ": there is no checkpoint yet"));
+}
+
 }  // namespace magnet

@@ -51,6 +51,10 @@ class CheckpointFolder {
   // The best; NOT_FOUND where no validation has been.
   absl::StatusOr<TrainingState> LoadBest() const;
 
+  // What a finished or stopped run leads to: the best, or the newest where no
+  // validation has been. NOT_FOUND where there is neither.
+  absl::StatusOr<TrainingState> LoadResult(const std::string& fingerprint) const;
+
   // Steps of the checkpoints, rising.
   std::vector<int64_t> Steps() const;
 

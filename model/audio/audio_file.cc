@@ -16,25 +16,12 @@
 #include "model/audio/sound_memory.h"
 #include "model/audio/vorbis_headers.h"
 #include "model/checkpoint/atomic_file.h"
+#include "model/file_descriptor.h"
 
 namespace magnet {
 namespace {
 
 constexpr sf_count_t kFramesPerRead = 4096;
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status TooManyBytes(const std::string& name, int64_t bytes, const AudioLimits& limits) {
   return absl::ResourceExhaustedError(absl::StrCat(name, ": expected at most ", limits.max_bytes,
@@ -50,7 +37,7 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path, const AudioLimits
   // Non-blocking: opening a pipe must not wait for its writer.
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status;
-  if (file.get() < 0 || fstat(file.get(), &status) != 0) {
+  if (!file.is_open() || fstat(file.get(), &status) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
   }
   if (!S_ISREG(status.st_mode)) {

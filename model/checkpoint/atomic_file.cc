@@ -22,12 +22,10 @@ absl::Status WriteError(const std::string& path, const char* what) {
 absl::Status SyncFolder(const std::string& file_path) {
   std::string folder = std::filesystem::path(file_path).parent_path().string();
   if (folder.empty()) folder = ".";
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return WriteError(folder, "cannot be opened");
-  absl::Status status;
-  if (fsync(fd) != 0) status = WriteError(folder, "cannot be made durable");
-  close(fd);
-  return status;
+  const FileDescriptor descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.is_open()) return WriteError(folder, "cannot be opened");
+  if (fsync(descriptor.get()) != 0) return WriteError(folder, "cannot be made durable");
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -37,8 +35,9 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   AtomicFile file;
   file.path_ = path;
   file.temporary_path_ = absl::StrCat(path, ".tmp-", getpid(), "-", counter.fetch_add(1));
-  file.fd_ = open(file.temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file.fd_ < 0) {
+  file.descriptor_ = FileDescriptor(
+      open(file.temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file.descriptor_.is_open()) {
     absl::Status status = WriteError(file.temporary_path_, "cannot be created");
     file.temporary_path_.clear();
     return status;
@@ -49,16 +48,15 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_path_(std::exchange(other.temporary_path_, "")),
-      fd_(std::exchange(other.fd_, -1)) {}
+      descriptor_(std::move(other.descriptor_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (fd_ >= 0) close(fd_);
   if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
 }
 
 absl::Status AtomicFile::Write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = write(descriptor_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return WriteError(path_, "cannot be written");
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -67,8 +65,8 @@ absl::Status AtomicFile::Write(std::string_view bytes) {
 }
 
 absl::Status AtomicFile::Commit() {
-  if (fsync(fd_) != 0) return WriteError(path_, "cannot be made durable");
-  if (close(std::exchange(fd_, -1)) != 0) return WriteError(path_, "cannot be closed");
+  if (fsync(descriptor_.get()) != 0) return WriteError(path_, "cannot be made durable");
+  if (close(descriptor_.release()) != 0) return WriteError(path_, "cannot be closed");
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     return WriteError(path_, "cannot be replaced");
   }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/file_descriptor.h"
 
 namespace magnet {
 
@@ -31,7 +32,7 @@ class AtomicFile {
 
   std::string path_;
   std::string temporary_path_;  // empty: nothing to remove
-  int fd_ = -1;
+  FileDescriptor descriptor_;
 };
 
 // Create, Write and Commit.

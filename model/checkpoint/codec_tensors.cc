@@ -6,24 +6,27 @@
 
 namespace magnet {
 
-absl::Status CheckCodecConfig(const CodecConfig& config, const std::string& source) {
-  // The least of a model around it, so that one list of checks serves both.
+ModelConfig ModelAround(const CodecConfig& codec) {
   ModelConfig model;
   model.name = "codec";
   model.license = "unknown";
-  model.codec = config;
+  model.codec = codec;
   model.lm = {.dim = 8,
               .num_heads = 1,
               .num_layers = 1,
               .ffn_dim = 8,
               .num_codebooks = 1,
-              .card = config.codebook_size,
+              .card = codec.codebook_size,
               .text_dim = 8,
               .window_frames = 100};
   model.text_encoder = {
       .vocab_size = 8, .d_model = 8, .d_kv = 8, .d_ff = 8, .num_layers = 1, .num_heads = 1};
   model.sampling.decoding_steps = {1};
-  if (absl::Status status = CheckModelConfig(model); !status.ok()) {
+  return model;
+}
+
+absl::Status CheckCodecConfig(const CodecConfig& config, const std::string& source) {
+  if (absl::Status status = CheckModelConfig(ModelAround(config)); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(source, ": ", status.message()));
   }
   return absl::OkStatus();

@@ -10,6 +10,10 @@
 
 namespace magnet {
 
+// The least valid model around a codec, so that one list of checks and one format
+// serve both.
+ModelConfig ModelAround(const CodecConfig& codec);
+
 // The checks of CheckModelConfig on a codec alone. `source` opens the error.
 absl::Status CheckCodecConfig(const CodecConfig& config, const std::string& source);
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -11,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/file_descriptor.h"
 
 namespace magnet {
 namespace {
@@ -23,29 +23,22 @@ absl::Status ReadError(const std::string& path, const char* what) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<FileBytes>> FileBytes::Map(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return ReadError(path, "cannot be opened");
+  const FileDescriptor descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!descriptor.is_open()) return ReadError(path, "cannot be opened");
   std::shared_ptr<FileBytes> file(new FileBytes);
   file->path_ = path;
   struct stat info;
-  absl::Status status;
-  if (fstat(fd, &info) != 0) {
-    status = ReadError(path, "cannot be examined");
-  } else if (!S_ISREG(info.st_mode)) {
-    status = absl::FailedPreconditionError(absl::StrCat(path, ": expected a regular file"));
-  } else if (info.st_size > 0) {
-    file->size_ = static_cast<size_t>(info.st_size);
-    void* data = mmap(nullptr, file->size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
-                      /*offset=*/0);
-    if (data == MAP_FAILED) {
-      status = ReadError(path, "cannot be mapped");
-    } else {
-      file->data_ = static_cast<char*>(data);
-      file->mapped_ = true;
-    }
+  if (fstat(descriptor.get(), &info) != 0) return ReadError(path, "cannot be examined");
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": expected a regular file"));
   }
-  close(fd);
-  if (!status.ok()) return status;
+  if (info.st_size == 0) return file;
+  file->size_ = static_cast<size_t>(info.st_size);
+  void* data = mmap(nullptr, file->size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                    descriptor.get(), /*offset=*/0);
+  if (data == MAP_FAILED) return ReadError(path, "cannot be mapped");
+  file->data_ = static_cast<char*>(data);
+  file->mapped_ = true;
   return file;
 }
 

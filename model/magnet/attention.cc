@@ -35,7 +35,7 @@ SelfAttentionImpl::SelfAttentionImpl(int dim, int num_heads, bool bias) : num_he
 }
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& query_rows,
-                                         const torch::Tensor& mask) {
+                                         const Visibility& visibility) {
   torch::Tensor q, k, v;
   if (query_rows.defined()) {
     q = ProjectParts(x.index_select(1, query_rows), in_proj_weight_, in_proj_bias_, 0, 1);
@@ -48,8 +48,11 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Te
     k = qkv[1];
     v = qkv[2];
   }
-  const torch::Tensor attended =
-      Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_), SplitHeads(v, num_heads_), mask);
+  if (!visibility.ranges.empty()) {
+    return out_proj_(AttendToRanges(q, k, v, visibility.ranges, num_heads_));
+  }
+  const torch::Tensor attended = Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_),
+                                        SplitHeads(v, num_heads_), visibility.mask);
   return out_proj_(MergeHeads(attended));
 }
 

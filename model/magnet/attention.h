@@ -2,7 +2,10 @@
 #ifndef MAGNET_MODEL_MAGNET_ATTENTION_H_
 #define MAGNET_MODEL_MAGNET_ATTENTION_H_
 
+#include <vector>
+
 #include "model/layers/linear.h"
+#include "model/magnet/range_attention.h"
 #include "model/torch.h"
 
 namespace magnet {
@@ -13,16 +16,22 @@ struct LayerKv {
   torch::Tensor values;  // [B, H, S, D/H]
 };
 
+// What each query attends to; an empty one: to everything.
+struct Visibility {
+  torch::Tensor mask;            // [M, N] bool, true: attends; or undefined
+  std::vector<KeyRange> ranges;  // M, instead of a mask; or empty
+};
+
 // Attention of frames to frames.
 class SelfAttentionImpl : public torch::nn::Module {
  public:
   SelfAttentionImpl(int dim, int num_heads, bool bias);
 
   // x [B, N, D] -> [B, M, D], the outputs of the rows that `query_rows` [M]
-  // (int64) names; undefined: of all, M = N. `mask` [M, N] (bool, true: attends)
-  // or undefined: everywhere.
+  // (int64) names; undefined: of all, M = N. Ranges need what AttendToRanges
+  // needs, and no gradients.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& query_rows,
-                        const torch::Tensor& mask);
+                        const Visibility& visibility);
 
  private:
   const int num_heads_;

@@ -18,6 +18,9 @@ bool IsWindowed(const LmConfig& config, int stage) {
          config.subcodes_context >= 0;
 }
 
+// Beyond it a masked product of all pairs may be faster than a loop over the few.
+constexpr int kMostContextByRanges = 32;
+
 // Frames within `context` of any of `frames` [M], inside [0, num_frames).
 torch::Tensor Dilate(const torch::Tensor& frames, int context, int64_t num_frames) {
   torch::Tensor wanted = torch::zeros({num_frames}, torch::kBool);
@@ -74,9 +77,9 @@ TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) {
 
 torch::Tensor TransformerLayerImpl::SelfAttend(const torch::Tensor& x,
                                                const torch::Tensor& query_rows,
-                                               const torch::Tensor& mask) {
+                                               const Visibility& visibility) {
   const torch::Tensor kept = query_rows.defined() ? x.index_select(1, query_rows) : x;
-  return kept + self_attn(norm1_(x), query_rows, mask);
+  return kept + self_attn(norm1_(x), query_rows, visibility);
 }
 
 torch::Tensor TransformerLayerImpl::CrossAttend(const torch::Tensor& x, const LayerKv& text,
@@ -140,6 +143,17 @@ std::vector<torch::Tensor> MagnetTransformerImpl::FramesPerLayer(const PassInput
   return frames;
 }
 
+Visibility MagnetTransformerImpl::Sees(const PassInput& input, const torch::Tensor& queries,
+                                       const torch::Tensor& present) const {
+  const torch::Tensor& weight = output_proj_->weight;
+  const bool by_ranges = IsWindowed(config_, input.stage) &&
+                         config_.subcodes_context <= kMostContextByRanges && weight.is_cpu() &&
+                         weight.scalar_type() == torch::kFloat &&
+                         config_.dim / config_.num_heads % 4 == 0;
+  if (by_ranges) return {.ranges = RangesWithin(config_.subcodes_context, queries, present)};
+  return {.mask = AttentionMask(config_, input.stage, queries, present)};
+}
+
 void MagnetTransformerImpl::AddCrossAttention(TransformerLayerImpl& layer, int index,
                                               const PassInput& input, torch::Tensor& x) {
   const ConditionKv* const branches[] = {input.condition, input.negative};
@@ -162,8 +176,8 @@ PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
     const torch::Tensor queries = all ? present : wanted[i];
-    const torch::Tensor mask = AttentionMask(config_, input.stage, queries, present);
-    x = layer.SelfAttend(x, all ? torch::Tensor() : RowsOf(queries, present), mask);
+    x = layer.SelfAttend(x, all ? torch::Tensor() : RowsOf(queries, present),
+                         Sees(input, queries, present));
     present = queries;
     // The branches differ from the first cross-attention on.
     if (i == 0 && input.guided) x = x.repeat({2, 1, 1});
@@ -187,11 +201,11 @@ torch::Tensor MagnetTransformerImpl::forward(const torch::Tensor& codes,
   // A null condition attends to its zero vectors, whose number does not matter.
   const torch::Tensor attends = text_mask.unsqueeze(1).logical_or(is_null).unsqueeze(1);
   const torch::Tensor frames = torch::arange(codes.size(2), codes.device());
-  const torch::Tensor mask = AttentionMask(config_, stage, frames, frames);
+  const Visibility visibility = {.mask = AttentionMask(config_, stage, frames, frames)};
   torch::Tensor x = Embed(codes);
   for (const auto& module : *layers_) {
     TransformerLayerImpl& layer = *module->as<TransformerLayer>();
-    x = layer.SelfAttend(x, /*query_rows=*/{}, mask);
+    x = layer.SelfAttend(x, /*query_rows=*/{}, visibility);
     x = x + layer.CrossAttend(x, layer.cross_attention->Project(conditions), attends);
     x = layer.FeedForward(x);
   }

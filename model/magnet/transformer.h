@@ -51,7 +51,7 @@ class TransformerLayerImpl : public torch::nn::Module {
   CrossAttention cross_attention{nullptr};
 
   torch::Tensor SelfAttend(const torch::Tensor& x, const torch::Tensor& query_rows,
-                           const torch::Tensor& mask);
+                           const Visibility& visibility);
   torch::Tensor CrossAttend(const torch::Tensor& x, const LayerKv& text,
                             const torch::Tensor& score_bias);
   torch::Tensor FeedForward(const torch::Tensor& x);
@@ -89,6 +89,9 @@ class MagnetTransformerImpl : public torch::nn::Module {
 
  private:
   torch::Tensor Embed(const torch::Tensor& codes);  // [B, K, T] -> [B, T, D]
+  // What `queries` attend to among the frames `present`, in the pass `input`.
+  Visibility Sees(const PassInput& input, const torch::Tensor& queries,
+                  const torch::Tensor& present) const;
   // Frames that layer l must output, for every layer; undefined: all.
   std::vector<torch::Tensor> FramesPerLayer(const PassInput& input) const;
   void AddCrossAttention(TransformerLayerImpl& layer, int index, const PassInput& input,

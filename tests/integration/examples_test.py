@@ -7,7 +7,6 @@ usage: examples_test.py SERVER BUNDLE CPP_EXAMPLE
 
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,9 @@ import wave
 from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/testing"))
+from running_server import RunningServer  # noqa: E402
+
 SERVER, BUNDLE, CPP_EXAMPLE = sys.argv[1:4]
 
 
@@ -25,21 +27,12 @@ class ExamplesTest(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.scratch.name)
-        cls.server = subprocess.Popen(
-            [SERVER, "--models", BUNDLE, "--listen", "127.0.0.1:0", "--metrics-listen", ""],
-            stderr=subprocess.PIPE, text=True)
-        cls.address = None
-        for line in cls.server.stderr:  # ends when the server does: can not hang
-            found = re.search(r"listening on ([0-9.:]+)", line)
-            cls.address = found.group(1) if found else cls.address
-            if '"serving"' in line:
-                return
-        raise AssertionError("the server ended before it was serving")
+        cls.server = RunningServer(SERVER, BUNDLE)
+        cls.address = cls.server.address
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.terminate()
-        cls.server.communicate(timeout=60)
+        cls.server.stop()
         cls.scratch.cleanup()
 
     def check_sound(self, path):

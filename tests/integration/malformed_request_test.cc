@@ -15,9 +15,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/server_program.h"
-#include "tests/integration/mutation.h"
 #include "tests/integration/server_harness.h"
 #include "tests/server/encoded_audio.h"
+#include "tests/testing/mutation.h"
 
 namespace magnet::testing {
 namespace {

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <string>
 
-#include "server/file_descriptor.h"
+#include "model/file_descriptor.h"
 
 namespace magnet::testing {
 

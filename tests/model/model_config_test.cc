@@ -3,10 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string>
+#include <vector>
+
+#include "tests/testing/mutation.h"
 
 namespace magnet {
 namespace {
@@ -146,32 +147,11 @@ TEST(ModelConfigTest, DeepAndLargeTextsAreRefused) {
 // What breaks if this fails: a config.json from elsewhere crashes the server.
 // Whatever is accepted must survive being written and read again.
 TEST(ModelConfigTest, MutatedTextNeverCrashes) {
-  const char* count_text = std::getenv("MAGNET_MUTATIONS");
-  const int count = count_text != nullptr ? std::atoi(count_text) : 5000;
-  const std::string text = FormatModelConfig(SmallConfig());
-  std::mt19937 random(1);
+  const std::vector<std::string> corpus = {FormatModelConfig(SmallConfig())};
+  testing::Mutator mutator(/*seed=*/1, {.special = "0123456789-.e\"{}[]"});
   int accepted = 0;
-  for (int i = 0; i < count; ++i) {
-    std::string mutated = text;
-    const int num_changes = 1 + random() % 4;
-    for (int j = 0; j < num_changes; ++j) {
-      const size_t at = random() % mutated.size();
-      switch (random() % 4) {
-        case 0:
-          mutated[at] = static_cast<char>(random());
-          break;
-        case 1:
-          mutated.erase(at, 1 + random() % 8);
-          break;
-        case 2:
-          mutated.insert(at, mutated.substr(random() % mutated.size(), random() % 20));
-          break;
-        case 3:
-          mutated[at] = "0123456789-.e\"{}[]"[random() % 18];
-          break;
-      }
-      if (mutated.empty()) mutated = "{";
-    }
+  for (int left = testing::NumMutations(/*fallback=*/5000); left > 0; --left) {
+    const std::string mutated = mutator.Mutate(corpus);
     const auto config = ParseModelConfig(mutated);
     if (!config.ok()) continue;
     ++accepted;

@@ -62,6 +62,21 @@ TEST(CheckpointFolderTest, KeepsTheNewestAndTheBest) {
   EXPECT_EQ(best->step, 2);
 }
 
+// Breaks where the wrong weights are shipped: the best go before the newest, the
+// newest where nothing was validated, and a damaged best is not passed over.
+TEST(CheckpointFolderTest, ChoosesTheResult) {
+  const std::string path = FreshFolder("result");
+  CheckpointFolder folder = OpenFolder(path, 2);
+  EXPECT_TRUE(absl::IsNotFound(folder.LoadResult("sizes").status()));
+  ASSERT_TRUE(folder.Save(StateAt(1), /*is_best=*/false).ok());
+  EXPECT_EQ(folder.LoadResult("sizes")->step, 1);
+  ASSERT_TRUE(folder.Save(StateAt(2), /*is_best=*/true).ok());
+  ASSERT_TRUE(folder.Save(StateAt(3), /*is_best=*/false).ok());
+  EXPECT_EQ(folder.LoadResult("sizes")->step, 2);
+  fs::resize_file(path + "/best.safetensors", 50);
+  EXPECT_THAT(folder.LoadResult("sizes").status().message(), HasSubstr("best.safetensors"));
+}
+
 // Breaks where a damaged newest file ends a run that an older one could save.
 TEST(CheckpointFolderTest, PassesOverADamagedFile) {
   const std::string path = FreshFolder("damaged");

@@ -27,6 +27,9 @@ import yaml
 from google.protobuf import descriptor_pool, message_factory
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/testing"))
+from running_server import RunningServer  # noqa: E402
+
 DASHBOARD = ROOT / "deploy/grafana/magnet-server.json"
 RULES = ROOT / "deploy/prometheus/magnet.rules.yml"
 SKIPPED = 77
@@ -78,16 +81,10 @@ class DashboardTest(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.metrics = f"127.0.0.1:{free_port()}"
-        cls.server = subprocess.Popen(
-            [cls.server_program, "--models", cls.bundle, "--listen", "127.0.0.1:0",
-             "--metrics-listen", cls.metrics, "--max-running", "1", "--max-waiting", "1",
-             "--threads", "1"], stderr=subprocess.PIPE, text=True)
-        cls.addClassCleanup(cls.stop, cls.server)
-        for line in cls.server.stderr:
-            if found := re.search(r"listening on ([0-9.:]+)", line):
-                cls.channel = grpc.insecure_channel(found.group(1))
-            if '"serving"' in line:
-                break
+        cls.server = RunningServer(cls.server_program, cls.bundle, "--max-running", "1",
+                                   "--max-waiting", "1", "--threads", "1", metrics=cls.metrics)
+        cls.addClassCleanup(cls.server.stop)
+        cls.channel = grpc.insecure_channel(cls.server.address)
         cls.addClassCleanup(cls.channel.close)
         cls.start_prometheus()
 
@@ -114,8 +111,6 @@ class DashboardTest(unittest.TestCase):
     def stop(process):
         process.send_signal(signal.SIGTERM)
         process.wait()
-        if process.stderr:
-            process.stderr.close()
 
     def page(self):
         return fetch(f"http://{self.metrics}/metrics")

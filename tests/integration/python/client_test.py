@@ -10,9 +10,7 @@ import ctypes
 import hashlib
 import json
 import pathlib
-import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +29,9 @@ from grpc_tools import protoc
 from google.protobuf import descriptor_pool, message_factory
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/testing"))
+from running_server import RunningServer  # noqa: E402
+
 PATIENCE_SECONDS = 60
 
 
@@ -80,24 +81,15 @@ class ClientTest(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.pb, cls.rpc = generate_stubs(cls.folder)
         cls.metrics_port = free_port()
-        cls.server = subprocess.Popen(
-            [cls.server_path, "--models", cls.bundle, "--listen", "127.0.0.1:0",
-             "--metrics-listen", f"127.0.0.1:{cls.metrics_port}"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for line in cls.server.stderr:
-            if found := re.search(r"listening on ([0-9.:]+)", line):
-                cls.address = found.group(1)
-            if '"serving"' in line:
-                break
-        cls.channel = grpc.insecure_channel(cls.address)
+        cls.server = RunningServer(cls.server_path, cls.bundle,
+                                   metrics=f"127.0.0.1:{cls.metrics_port}")
+        cls.channel = grpc.insecure_channel(cls.server.address)
         cls.stub = cls.rpc.MusicServiceStub(cls.channel)
 
     @classmethod
     def tearDownClass(cls):
         cls.channel.close()
-        cls.server.send_signal(signal.SIGTERM)
-        cls.server.stderr.read()
-        code = cls.server.wait()
+        code = cls.server.stop()
         shutil.rmtree(cls.folder)
         assert code == 0, f"the server exited with {code}"
 

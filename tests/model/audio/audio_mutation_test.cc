@@ -4,59 +4,16 @@
 #include <sys/resource.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <random>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "model/audio/audio_file.h"
+#include "tests/testing/mutation.h"
 
 namespace magnet {
 namespace {
 
-constexpr int kDefaultMutations = 5000;
 constexpr double kMaxSeconds = 10;
 constexpr rlim_t kAddressSpaceBytes = rlim_t{4} << 30;
-
-int NumMutations() {
-  int count = kDefaultMutations;
-  const char* text = std::getenv("MAGNET_MUTATIONS");
-  if (text != nullptr && !absl::SimpleAtoi(text, &count)) {
-    ADD_FAILURE() << "MAGNET_MUTATIONS is no number: " << text;
-  }
-  return count;
-}
-
-std::string Mutate(std::string bytes, std::mt19937& random) {
-  const auto pick = [&random](size_t count) {
-    return std::uniform_int_distribution<size_t>(0, count - 1)(random);
-  };
-  constexpr size_t kHeaderBytes = 64;  // where most harm can be done
-  for (size_t edits = 1 + pick(6); edits > 0 && !bytes.empty(); --edits) {
-    const size_t reach = pick(3) > 0 ? std::min(bytes.size(), kHeaderBytes) : bytes.size();
-    const size_t at = pick(reach);
-    switch (pick(6)) {
-      case 0:
-        bytes[at] = static_cast<char>(pick(256));
-        break;
-      case 1:
-        bytes[at] = static_cast<char>(bytes[at] ^ (1 << pick(8)));
-        break;
-      case 2:
-        for (size_t i = at; i < std::min(at + 4, bytes.size()); ++i) bytes[i] = '\xff';
-        break;
-      case 3:
-        bytes.resize(at);
-        break;
-      case 4:
-        bytes.erase(at, 1 + pick(8));
-        break;
-      default:
-        bytes.insert(at, bytes.substr(pick(bytes.size()), 1 + pick(16)));
-    }
-  }
-  return bytes;
-}
 
 std::vector<std::string> Seeds() {
   std::vector<float> samples(3000);
@@ -81,12 +38,11 @@ TEST(AudioMutationTest, DamagedFilesAreReadOrRefused) {
             0);  // a huge allocation then fails the test
 #endif
   const std::vector<std::string> seeds = Seeds();
-  std::mt19937 random(4711);
+  testing::Mutator mutator(/*seed=*/4711, {.header_bytes = 64});
   int accepted = 0;
-  const int count = NumMutations();
+  const int count = testing::NumMutations(/*fallback=*/5000);
   for (int i = 0; i < count; ++i) {
-    const std::string bytes = Mutate(seeds[static_cast<size_t>(i) % seeds.size()], random);
-    const auto clip = ReadAudioBytes(bytes, "mutant", {.max_seconds = kMaxSeconds});
+    const auto clip = ReadAudioBytes(mutator.Mutate(seeds), "mutant", {.max_seconds = kMaxSeconds});
     if (!clip.ok()) {
       ASSERT_EQ(clip.status().message().substr(0, 7), "mutant:") << "input " << i;
       continue;

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "model/checkpoint/sha256.h"
 #include "model/checkpoint/torch_archive.h"
 #include "model/torch.h"
+#include "tests/testing/mutation.h"
 
 namespace magnet {
 namespace {
@@ -24,10 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-int NumMutations() {
-  const char* text = std::getenv("MAGNET_MUTATIONS");
-  return text != nullptr ? std::atoi(text) : 20000;
-}
+constexpr int kMutations = 20000;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -39,31 +36,6 @@ std::string ReadFile(const std::string& path) {
 // Reads every element, so that a view beyond its memory shows.
 void Touch(const torch::Tensor& tensor) {
   if (tensor.numel() > 0) tensor.contiguous().to(torch::kFloat64).sum().item<double>();
-}
-
-std::string Mutate(std::string bytes, size_t limit, std::mt19937& random) {
-  const int num_changes = 1 + random() % 3;
-  for (int i = 0; i < num_changes && !bytes.empty(); ++i) {
-    const size_t at = random() % std::min(bytes.size(), limit);
-    switch (random() % 5) {
-      case 0:
-        bytes[at] = static_cast<char>(random());
-        break;
-      case 1:
-        bytes[at] ^= static_cast<char>(1 << (random() % 8));
-        break;
-      case 2:
-        bytes.erase(at, 1 + random() % 16);
-        break;
-      case 3:
-        bytes.insert(at, bytes.substr(random() % std::min(bytes.size(), limit), random() % 16));
-        break;
-      case 4:
-        bytes[at] = "\xff\x7f\x80\x00"[random() % 4];
-        break;
-    }
-  }
-  return bytes;
 }
 
 std::string Safetensors(const std::string& header, const std::string& data) {
@@ -194,11 +166,11 @@ TEST_F(FileTest, MutatedSafetensorsNeverCrash) {
   ASSERT_TRUE(WriteSafetensors({{"a", torch::ones({3, 4})}, {"b", torch::ones({5}, torch::kInt16)}},
                                {.metadata = {{"k", "v"}}, .floating_dtype = {}}, path)
                   .ok());
-  const std::string bytes = ReadFile(path);
-  std::mt19937 random(2);
+  const std::vector<std::string> corpus = {ReadFile(path)};
+  testing::Mutator mutator(/*seed=*/2);
   int accepted = 0;
-  for (int i = 0; i < NumMutations(); ++i) {
-    const auto file = ParseSafetensors(FileBytes::Own("m", Mutate(bytes, bytes.size(), random)));
+  for (int left = testing::NumMutations(kMutations); left > 0; --left) {
+    const auto file = ParseSafetensors(FileBytes::Own("m", mutator.Mutate(corpus)));
     if (!file.ok()) continue;
     ++accepted;
     for (const auto& [name, tensor] : file->tensors) Touch(tensor);
@@ -307,16 +279,14 @@ TEST_F(FileTest, MutatedTorchArchivesNeverCrash) {
   const std::string bytes = ReadFile(path);
   const auto archive = ZipArchive::Open(*FileBytes::Map(path));
   ASSERT_TRUE(archive.ok());
-  const std::string pickle(*archive->Read("data.pkl"));
-  std::mt19937 random(3);
-  for (int i = 0; i < NumMutations(); ++i) {
-    const auto document =
-        ReadPickle(Mutate(pickle, pickle.size(), random),
-                   [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
-                     if (storage.num_elements > 100'000)
-                       return absl::InvalidArgumentError("too large");
-                     return torch::zeros({storage.num_elements}, storage.dtype);
-                   });
+  const std::vector<std::string> pickles = {std::string(*archive->Read("data.pkl"))};
+  testing::Mutator mutator(/*seed=*/3);
+  for (int left = testing::NumMutations(kMutations); left > 0; --left) {
+    const auto document = ReadPickle(
+        mutator.Mutate(pickles), [](const PickleStorage& storage) -> absl::StatusOr<torch::Tensor> {
+          if (storage.num_elements > 100'000) return absl::InvalidArgumentError("too large");
+          return torch::zeros({storage.num_elements}, storage.dtype);
+        });
     if (!document.ok()) continue;
     if (const PickleValue* state = document->root->Find("best_state")) {
       const auto tensors = StateDictTensors(*state, "m");
@@ -326,10 +296,11 @@ TEST_F(FileTest, MutatedTorchArchivesNeverCrash) {
   }
   // The zip's own fields: the end of the file holds the directory.
   const size_t directory = bytes.size() - 6000;
-  for (int i = 0; i < NumMutations() / 20; ++i) {
-    std::string tail = Mutate(bytes.substr(directory), 6000, random);
-    const auto document = ParseTorchArchive(FileBytes::Own("m", bytes.substr(0, directory) + tail),
-                                            ZipArchive::Checksums::kIgnore);
+  const std::vector<std::string> directories = {bytes.substr(directory)};
+  for (int left = testing::NumMutations(kMutations) / 20; left > 0; --left) {
+    const std::string mutant = bytes.substr(0, directory) + mutator.Mutate(directories);
+    const auto document =
+        ParseTorchArchive(FileBytes::Own("m", mutant), ZipArchive::Checksums::kIgnore);
     (void)document.ok();
   }
 }

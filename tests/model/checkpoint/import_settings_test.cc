@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "model/checkpoint/torch_archive.h"
 #include "model/checkpoint/xp_config.h"
 #include "model/torch.h"
+#include "tests/testing/mutation.h"
 #include "tests/testing/testdata.h"
 #include "tests/testing/torch_archive_writer.h"
 
@@ -287,30 +287,11 @@ TEST_F(T5FolderTest, WhatIsMissingIsNamed) {
 // If it fails: the configuration inside a hostile checkpoint crashes the
 // importer.
 TEST_F(ImportSettingsTest, MutatedConfigurationsNeverCrash) {
-  const char* count_text = std::getenv("MAGNET_MUTATIONS");
-  const int count = count_text != nullptr ? std::atoi(count_text) : 2000;
-  const std::string text = ConfigOf(kLm);
-  std::mt19937 random(5);
+  const std::vector<std::string> corpus = {ConfigOf(kLm)};
+  testing::Mutator mutator(/*seed=*/5, {.special = "{}[]:-&*!|>'\"%@`#,? \n\t$"});
   int accepted = 0;
-  for (int i = 0; i < count; ++i) {
-    std::string mutated = text;
-    for (size_t changes = 1 + random() % 4; changes > 0; --changes) {
-      const size_t at = random() % mutated.size();
-      switch (random() % 4) {
-        case 0:
-          mutated[at] = static_cast<char>(random());
-          break;
-        case 1:
-          mutated.erase(at, 1 + random() % 8);
-          break;
-        case 2:
-          mutated.insert(at, mutated.substr(random() % mutated.size(), random() % 40));
-          break;
-        default:
-          mutated[at] = "{}[]:-&*!|>'\"%@`#,? \n\t${}"[random() % 26];
-      }
-    }
-    auto xp = XpConfig::Parse(mutated, "xp");
+  for (int left = testing::NumMutations(/*fallback=*/2000); left > 0; --left) {
+    auto xp = XpConfig::Parse(mutator.Mutate(corpus), "xp");
     if (!xp.ok()) continue;
     ++accepted;
     for (const char* path : {"transformer_lm.dim", "channels", "dataset.segment_duration"}) {

@@ -1,6 +1,6 @@
 // Damages bytes in the ways that break parsers.
-#ifndef MAGNET_TESTS_INTEGRATION_MUTATION_H_
-#define MAGNET_TESTS_INTEGRATION_MUTATION_H_
+#ifndef MAGNET_TESTS_TESTING_MUTATION_H_
+#define MAGNET_TESTS_TESTING_MUTATION_H_
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -25,10 +26,17 @@ inline int NumMutations(int fallback) {
   return count;
 }
 
+struct MutatorOptions {
+  // Bytes that mean something to the format, or stand for a border.
+  std::string_view special{"\x00\x01\x7f\x80\xff", 5};
+  // Two of three damages fall into this many leading bytes, where a header lies; 0: anywhere.
+  size_t header_bytes = 0;
+};
+
 // The same seed damages in the same way.
 class Mutator {
  public:
-  explicit Mutator(uint32_t seed) : random_(seed) {}
+  explicit Mutator(uint32_t seed, MutatorOptions options = {}) : options_(options), random_(seed) {}
 
   // A number below `limit`.
   size_t Below(size_t limit) { return random_() % limit; }
@@ -44,14 +52,16 @@ class Mutator {
 
  private:
   void Damage(const std::string& other, std::string& bytes) {
-    const size_t at = Below(bytes.size() + 1);
+    const size_t at = Below(Reach(bytes) + 1);
     const size_t length = std::min(bytes.size() - at, 1 + Below(16));
     switch (Below(7)) {
       case 0:  // a flipped bit
         if (at < bytes.size()) bytes[at] = static_cast<char>(bytes[at] ^ (1 << Below(8)));
         return;
-      case 1:  // a byte that stands for a border
-        if (at < bytes.size()) bytes[at] = "\x00\x01\x7f\x80\xff"[Below(5)];
+      case 1:  // up to four: a whole length or offset
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                    std::min(bytes.size() - at, 1 + Below(4)),
+                    options_.special[Below(options_.special.size())]);
         return;
       case 2:
         bytes.erase(at, length);
@@ -73,9 +83,15 @@ class Mutator {
     }
   }
 
+  size_t Reach(const std::string& bytes) {
+    const bool in_header = options_.header_bytes > 0 && Below(3) > 0;
+    return in_header ? std::min(bytes.size(), options_.header_bytes) : bytes.size();
+  }
+
+  const MutatorOptions options_;
   std::mt19937 random_;
 };
 
 }  // namespace magnet::testing
 
-#endif  // MAGNET_TESTS_INTEGRATION_MUTATION_H_
+#endif  // MAGNET_TESTS_TESTING_MUTATION_H_

@@ -1,6 +1,6 @@
 // Owns an open file descriptor.
-#ifndef MAGNET_SERVER_FILE_DESCRIPTOR_H_
-#define MAGNET_SERVER_FILE_DESCRIPTOR_H_
+#ifndef MAGNET_MODEL_FILE_DESCRIPTOR_H_
+#define MAGNET_MODEL_FILE_DESCRIPTOR_H_
 
 #include <unistd.h>
 
@@ -31,4 +31,4 @@ class FileDescriptor {
 
 }  // namespace magnet
 
-#endif  // MAGNET_SERVER_FILE_DESCRIPTOR_H_
+#endif  // MAGNET_MODEL_FILE_DESCRIPTOR_H_
