@@ -2,8 +2,9 @@
 #
 #   docker build -t magnet .                              compiles inside the image
 #   docker build -t magnet:gpu --build-arg DEVICE=gpu .   with the CUDA libraries
+#   docker run --read-only --cap-drop=ALL -p 50051:50051 -p 9464:9464 magnet
 #   docker run --read-only --cap-drop=ALL -p 50051:50051 -p 9464:9464 \
-#     -v $PWD/models/default:/models/default:ro magnet
+#     -v $PWD/models/small:/models/default:ro magnet      another model than the default one
 #
 # BINARIES=prebuilt takes an installed tree instead of compiling:
 #   cmake --install build/release --strip --component runtime --prefix build/install
@@ -51,8 +52,8 @@ RUN apt-get update -qq \
        | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y -qq --no-install-recommends \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* \
     && groupadd --gid 10001 magnet \
-    && useradd --uid 10001 --gid magnet --no-create-home --shell /usr/sbin/nologin magnet \
-    && mkdir -p /models
+    && useradd --uid 10001 --gid magnet --no-create-home --shell /usr/sbin/nologin magnet
+COPY models/default /models/default
 COPY --from=binaries /install /usr/local
 
 ARG DEVICE

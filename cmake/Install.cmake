@@ -4,6 +4,7 @@
 #   train      bin/magnet-train
 #   documents  man pages and completion, made from --help; the licences; the systemd
 #              unit with its user and a first configuration
+#   models     the default model, in share/magnet/models
 #   cuda       the libraries of a machine with a GPU, beside the others; only when
 #              named (--component cuda), after deploy/setup.sh --gpu
 # The programs find lib/magnet from where they are: the tree may be moved as a whole.
@@ -74,6 +75,8 @@ install(CODE "
   string(REPLACE \"/usr/local/bin/\" \"\${CMAKE_INSTALL_PREFIX}/bin/\" unit \"\${unit}\")
   file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/magnet-server.service\"
     \"\${unit}\")" COMPONENT documents)
+install(DIRECTORY models/default DESTINATION "${CMAKE_INSTALL_DATADIR}/magnet/models"
+  COMPONENT models)
 install(FILES deploy/systemd/magnet.conf DESTINATION lib/sysusers.d COMPONENT documents)
 install(FILES deploy/systemd/server.yaml DESTINATION "${CMAKE_INSTALL_DATADIR}/magnet"
   COMPONENT documents)

@@ -54,7 +54,7 @@ b commit --quiet --rm "$container" docker.io/library/debian:bookworm-slim >/dev/
 # A context as the project's root is one, with the installed tree where `docker build` of the
 # Dockerfile's first lines expects it.
 mkdir -p "$work/context/build"
-cp -r "$root/deploy" "$root/Dockerfile" "$root/.dockerignore" "$work/context"
+cp -r "$root/deploy" "$root/models" "$root/Dockerfile" "$root/.dockerignore" "$work/context"
 cp -r --reflink=auto "$prefix" "$work/context/build/install"
 b bud --pull=never --layers=false --tag localhost/magnet --build-arg BINARIES=prebuilt \
   --build-arg VERSION=1.2.3 "$work/context" >"$work/log" 2>&1 || { tail -20 "$work/log"; fail "buildah bud"; }
@@ -91,7 +91,8 @@ image=$1 work=$2 bundle=$3
 source "$work/settings"
 ip link set lo up
 # What a container run time makes of --read-only and two volumes.
-mkdir -p "$image/models/default" "$image/out"
+[ -e "$image/models/default/config.json" ] || { echo "FAILED: no model in the image"; exit 1; }
+mkdir -p "$image/out"
 mount --bind "$image" "$image"
 mount --bind "$bundle" "$image/models/default"
 mount -o remount,bind,ro "$image/models/default"

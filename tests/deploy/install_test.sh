@@ -11,7 +11,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Installed elsewhere and moved: a tree that knows its first place would be found out.
 rm -rf "$prefix" "$prefix.first"
-for component in runtime documents; do
+for component in runtime documents models; do
   cmake --install "$build" --strip --component $component --prefix "$prefix.first" >/dev/null ||
     fail "cmake --install of $component"
 done
@@ -57,5 +57,7 @@ grep -q "^ExecStart=$prefix.first/bin/magnet-server " \
 for file in share/doc/magnet/LICENSE share/magnet/server.yaml lib/sysusers.d/magnet.conf; do
   [ -s "$prefix/$file" ] || fail "no $file"
 done
+(cd "$prefix/share/magnet/models/default" && sha256sum --strict --quiet --check SHA256SUMS) ||
+  fail "the default model is not whole"
 ls "$prefix"/share/doc/magnet/torch-*/LICENSE >/dev/null || fail "LibTorch's licence is missing"
 echo "passed: $(du -sh "$prefix" | cut -f1) installed"
