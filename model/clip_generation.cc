@@ -151,6 +151,10 @@ bool ClipGeneration::IsGuided(double guidance) const {
   return branches_differ && !GuidanceIsNeutral(guidance);
 }
 
+bool ClipGeneration::NeedsBothBranches(const DecodingStep& step) const {
+  return IsGuided(step.guidance) && conditions_.prompts != negative_;
+}
+
 PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
   PassInput pass;
   const std::vector<int64_t>& codes = decoder_->codes();
@@ -159,44 +163,76 @@ PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
   pass.frames = torch::tensor(std::vector<int64_t>(step.frames.begin(), step.frames.end()));
   pass.condition = conditions_.prompts.get();
   pass.negative = negative_.get();
-  pass.guided = IsGuided(step.guidance) && pass.condition != pass.negative;
+  pass.guided = NeedsBothBranches(step);
   return pass;
 }
 
-absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
-    const DecodingStep& step, const PassLogits& logits) const {
+DrawSettings ClipGeneration::DrawSettingsOf(const DecodingStep& step) const {
   const SamplingSpec& s = spec_.sampling;
-  const RowSampling rows = {s.greedy, step.guidance, step.temperature,
-                            s.top_p,  s.top_k,       spec_.seed};
-  const auto count = static_cast<int64_t>(step.frames.size());
-  std::vector<SampledToken> tokens(count);
-  std::atomic<bool> finite = true;
-  at::parallel_for(0, count, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
-    RowSampler sampler(rows, engine_->config.lm.card);
-    for (int64_t row = begin; row < end; ++row) {
-      const DrawPosition position = {
-          static_cast<uint32_t>(window_), static_cast<uint32_t>(step.stage),
-          static_cast<uint32_t>(step.step), static_cast<uint32_t>(step.frames[row])};
-      const auto token = sampler.Sample(Row(logits.cond, row), Row(logits.uncond, row), position);
-      token ? void(tokens[row] = *token) : finite.store(false);
-    }
-  });
-  if (finite) return tokens;
+  return {{s.greedy, step.guidance, step.temperature, s.top_p, s.top_k, spec_.seed},
+          {static_cast<uint32_t>(window_), static_cast<uint32_t>(step.stage),
+           static_cast<uint32_t>(step.step), /*frame=*/0}};
+}
+
+absl::Status ClipGeneration::NotFinite(const DecodingStep& step) const {
   return absl::InternalError(absl::StrCat("the logits of window ", window_, ", stage ", step.stage,
                                           ", step ", step.step, " are not finite"));
 }
 
-absl::Status ClipGeneration::Step() {
+absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
+    const DecodingStep& step, const PassLogits& logits) const {
+  const DrawSettings draw = DrawSettingsOf(step);
+  const auto count = static_cast<int64_t>(step.frames.size());
+  std::vector<SampledToken> tokens(count);
+  std::atomic<bool> finite = true;
+  at::parallel_for(0, count, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
+    RowSampler sampler(draw.sampling, engine_->config.lm.card);
+    for (int64_t row = begin; row < end; ++row) {
+      DrawPosition position = draw.position;
+      position.frame = static_cast<uint32_t>(step.frames[row]);
+      const auto token = sampler.Sample(Row(logits.cond, row), Row(logits.uncond, row), position);
+      token ? void(tokens[row] = *token) : finite.store(false);
+    }
+  });
+  if (!finite) return NotFinite(step);
+  return tokens;
+}
+
+absl::StatusOr<const DecodingStep*> ClipGeneration::NextStep() {
   if (!decoder_) {
     if (const absl::Status status = BeginWindow(); !status.ok()) return status;
   }
+  return &decoder_->NextStep();
+}
+
+absl::Status ClipGeneration::Step() {
+  const auto step = NextStep();
+  if (!step.ok()) return step.status();
+  const PassLogits logits = engine_->transformer->Pass(DescribePass(**step));
+  const auto tokens = SampleFrames(**step, logits);
+  return tokens.ok() ? FinishStep(*tokens) : tokens.status();
+}
+
+absl::StatusOr<StepRequest> ClipGeneration::PrepareStep() {
+  const auto step = NextStep();
+  if (!step.ok()) return step.status();
+  return StepRequest{.codes = decoder_->codes(),
+                     .num_frames = decoder_->num_frames(),
+                     .stage = (*step)->stage,
+                     .frames = (*step)->frames,
+                     .condition = TextSpanOf(conditions_.prompts.get()),
+                     .guided = NeedsBothBranches(**step),
+                     .negative = TextSpanOf(negative_.get()),
+                     .draw = DrawSettingsOf(**step)};
+}
+
+absl::Status ClipGeneration::FinishStep(const std::vector<SampledToken>& tokens) {
   const DecodingStep& step = decoder_->NextStep();
-  const PassInput pass = DescribePass(step);
-  const PassLogits logits = engine_->transformer->Pass(pass);
-  const auto tokens = SampleFrames(step, logits);
-  if (!tokens.ok()) return tokens.status();
-  decoder_->FinishStep(*tokens);
-  passes_ += pass.guided ? 2 : 1;
+  if (std::any_of(tokens.begin(), tokens.end(), [](const auto& t) { return t.token < 0; })) {
+    return NotFinite(step);
+  }
+  passes_ += NeedsBothBranches(step) ? 2 : 1;
+  decoder_->FinishStep(tokens);
   ++steps_done_;
   if (decoder_->done()) FinishWindow();
   return absl::OkStatus();
@@ -225,7 +261,9 @@ absl::StatusOr<std::vector<float>> ClipGeneration::DecodeAudio(int max_frames) {
           .narrow(1, frames_decoded_, count)
           .contiguous();
   const bool last = frames_decoded_ + count == clip_.num_frames;
-  const torch::Tensor wave = audio_->Push(codes, last).to(torch::kFloat).contiguous();
+  codes = codes.to(engine_->transformer->device());
+  const torch::Tensor wave =
+      audio_->Push(codes, last).to(torch::kCPU, torch::kFloat).contiguous();
   frames_decoded_ += count;
   return std::vector<float>(wave.data_ptr<float>(), wave.data_ptr<float>() + wave.numel());
 }

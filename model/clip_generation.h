@@ -12,6 +12,7 @@
 #include "model/condition_builder.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/generator.h"
+#include "model/magnet/packed_transformer.h"
 #include "model/magnet/transformer.h"
 #include "model/magnet/window_decoder.h"
 #include "model/magnet/window_plan.h"
@@ -23,6 +24,7 @@ struct Engine {
   ModelConfig config;
   GenerationLimits limits;
   MagnetTransformer transformer{nullptr};
+  std::unique_ptr<PackedTransformer> packed;  // over the same weights; null: a pass per clip
   EncodecModel codec{nullptr};
   std::unique_ptr<TextConditioner> text;
   std::unique_ptr<ConditionBuilder> conditions;
@@ -46,8 +48,13 @@ class ClipGeneration : public Generation {
   std::vector<int64_t> codes() const override { return clip_.codes; }
   absl::Status SetUpcomingSections(std::vector<PromptSection> sections) override;
 
-  // One decoding step: mask, pass, sample. As Generator::Step.
+  // One decoding step in a pass of its own: mask, pass, sample. As Generator::Step.
   absl::Status Step();
+
+  // The same in two halves, around a packed step. The request is valid until
+  // FinishStep, and the same until then. The tokens: PackedTransformer::Step's.
+  absl::StatusOr<StepRequest> PrepareStep();
+  absl::Status FinishStep(const std::vector<SampledToken>& tokens);
 
   // As Generator::DecodeAudio.
   absl::StatusOr<std::vector<float>> DecodeAudio(int max_frames);
@@ -60,6 +67,10 @@ class ClipGeneration : public Generation {
   };
 
   absl::Status BeginWindow();
+  absl::StatusOr<const DecodingStep*> NextStep();
+  bool NeedsBothBranches(const DecodingStep& step) const;
+  DrawSettings DrawSettingsOf(const DecodingStep& step) const;
+  absl::Status NotFinite(const DecodingStep& step) const;
   absl::Status PrepareConditions(const Window& window);
   WindowCodes SliceClip(const Window& window) const;
   void FinishWindow();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/magnet/packed_transformer.h"
 #include "model/torch_errors.h"
 
 namespace magnet {
@@ -31,7 +32,10 @@ absl::Status ConditionBuilder::Encode(const std::vector<WeightedPrompt>& prompts
 
 absl::StatusOr<torch::Tensor> ConditionBuilder::Condition(const std::string& text) {
   const LmConfig& config = transformer_->config();
-  if (text.empty()) return torch::zeros({1, 1, config.dim}, transformer_->dtype());
+  if (text.empty()) {
+    return torch::zeros({1, 1, config.dim}, torch::TensorOptions(transformer_->dtype())
+                                                .device(transformer_->device()));
+  }
   const auto states = text_->Encode(text);
   if (!states.ok()) return states.status();
   return transformer_->ProjectText(states->unsqueeze(0));
@@ -47,11 +51,14 @@ absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
       const auto condition = Condition(prompt.text);
       if (!condition.ok()) return condition.status();
       conditions.push_back(*condition);
-      biases.push_back(torch::full({condition->size(1)}, std::log(prompt.weight), torch::kFloat));
+      biases.push_back(torch::full({condition->size(1)}, std::log(prompt.weight),
+                                   torch::TensorOptions(torch::kFloat).device(condition->device())));
     }
     const torch::Tensor bias = AllWeightsEqual(prompts) ? torch::Tensor() : torch::cat(biases);
-    built = std::make_shared<ConditionKv>(
-        transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias));
+    ConditionKv prepared =
+        transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias);
+    if (packed_) PackCondition(prepared, bias);
+    built = std::make_shared<ConditionKv>(std::move(prepared));
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

@@ -17,9 +17,10 @@ namespace magnet {
 // Used by one thread (the model thread), like what it points to.
 class ConditionBuilder {
  public:
-  // Neither is owned; both must outlive the builder.
-  ConditionBuilder(TextConditioner* text, MagnetTransformer transformer)
-      : text_(text), transformer_(std::move(transformer)) {}
+  // `text` is not owned; it must outlive the builder. `packed`: conditions are for
+  // packed steps (PackCondition).
+  ConditionBuilder(TextConditioner* text, MagnetTransformer transformer, bool packed)
+      : text_(text), transformer_(std::move(transformer)), packed_(packed) {}
 
   // Runs the text encoder for the prompts that are not in its cache, so that
   // Build of the same prompts is sure to succeed and costs no encoder pass.
@@ -37,6 +38,7 @@ class ConditionBuilder {
 
   TextConditioner* const text_;
   MagnetTransformer transformer_;
+  const bool packed_;
 };
 
 }  // namespace magnet

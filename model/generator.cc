@@ -9,16 +9,21 @@
 #include "absl/strings/str_join.h"
 #include "model/bundle.h"
 #include "model/clip_generation.h"
+#include "model/device.h"
 #include "model/given_codes.h"
 #include "model/layers/uninitialized_weights.h"
+#include "model/packed_generator.h"
+#include "model/packed_steps.h"
 #include "model/torch.h"
 #include "model/torch_errors.h"
 
 namespace magnet {
 namespace {
 
-torch::Dtype ArithmeticType(Precision precision) {
+torch::Dtype TypeOnCpu(Precision precision) {
   switch (precision) {
+    case Precision::kAuto:
+      return CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
     case Precision::kBFloat16:
       return torch::kBFloat16;
     case Precision::kFloat16:
@@ -27,6 +32,33 @@ torch::Dtype ArithmeticType(Precision precision) {
       return torch::kFloat;
   }
   return torch::kFloat;
+}
+
+// Where an engine's modules lie, and what packs its steps.
+struct Placement {
+  torch::Device device = torch::kCPU;
+  torch::Dtype dtype = torch::kFloat;    // of the transformer
+  std::unique_ptr<StepKernels> kernels;  // null: a pass per clip
+};
+
+absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) {
+  if (precision != Precision::kAuto && precision != Precision::kFloat16) {
+    return absl::InvalidArgumentError("precision: expected auto or float16 on a GPU");
+  }
+  auto kernels = LoadCudaStepKernels(device.index);
+  if (!kernels.ok()) return kernels.status();
+  return Placement{torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)),
+                   torch::kHalf, *std::move(kernels)};
+}
+
+absl::StatusOr<Placement> Place(const GeneratorOptions& options) {
+  const auto device = ChooseDevice(options.device);
+  if (!device.ok()) return device.status();
+  if (device->is_cuda()) {
+    auto placement = PlaceOnGpu(*device, options.precision);
+    if (placement.ok() || options.device != "auto") return placement;
+  }
+  return Placement{torch::kCPU, TypeOnCpu(options.precision), nullptr};
 }
 
 absl::Status DescribeViolations(const std::vector<SpecViolation>& violations) {
@@ -51,6 +83,9 @@ class LoadedGenerator : public Generator {
 
   const ModelConfig& config() const override { return engine_->config; }
   int64_t memory_bytes() const override { return weight_bytes_; }
+  int64_t full_step_rows() const override {
+    return engine_->packed == nullptr ? 0 : engine_->packed->full_step_rows();
+  }
 
   absl::StatusOr<std::unique_ptr<Generation>> Begin(const GenerationSpec& spec) override;
   std::vector<absl::Status> Step(absl::Span<Generation* const> batch) override;
@@ -105,6 +140,7 @@ absl::StatusOr<std::unique_ptr<Generation>> LoadedGenerator::Begin(const Generat
 // On a CPU merging the rows of several clips gains nothing, and would make the
 // arithmetic of one depend on the others: each has a pass of its own.
 std::vector<absl::Status> LoadedGenerator::Step(absl::Span<Generation* const> batch) {
+  if (engine_->packed != nullptr) return StepTogether(*engine_->packed, batch);
   std::vector<absl::Status> statuses;
   for (Generation* const generation : batch) {
     statuses.push_back(CatchTorchErrors("decoding step", [&] {
@@ -128,25 +164,37 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
 }
 
 absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder,
-                             const GeneratorOptions& options, Engine& engine) {
+                             Placement& placement, Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
-  engine.transformer->to(ArithmeticType(options.precision));
+  engine.transformer->to(placement.dtype);
   engine.transformer->eval();
-  return LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);
+  const absl::Status loaded =
+      LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);
+  if (!loaded.ok()) return loaded;
+  engine.transformer->to(placement.device);
+  if (placement.kernels != nullptr) {
+    engine.packed =
+        std::make_unique<PackedTransformer>(engine.transformer, std::move(placement.kernels));
+  }
+  return absl::OkStatus();
 }
 
-absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, Engine& engine) {
+absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, torch::Device device,
+                       Engine& engine) {
   engine.codec = EncodecModel(bundle.config.codec);
   engine.codec->eval();
-  return LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
+  const absl::Status loaded = LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
+  engine.codec->to(device);
+  return loaded;
 }
 
 absl::Status LoadText(const Bundle& bundle, const std::string& folder,
-                      const GeneratorOptions& options, Engine& engine) {
+                      const GeneratorOptions& options, torch::Device device, Engine& engine) {
   T5Encoder encoder(bundle.config.text_encoder);
   const absl::Status loaded =
       LoadModule(bundle.text_encoder, folder + "/text_encoder.safetensors", *encoder);
   if (!loaded.ok()) return loaded;
+  encoder->to(device);
   auto tokenizer = T5Tokenizer::FromSerialized(bundle.spiece_model);
   if (!tokenizer.ok()) return tokenizer.status();
   TextConditionerOptions text_options;
@@ -154,42 +202,61 @@ absl::Status LoadText(const Bundle& bundle, const std::string& folder,
   auto text = TextConditioner::Create(*std::move(tokenizer), encoder, text_options);
   if (!text.ok()) return text.status();
   engine.text = std::make_unique<TextConditioner>(*std::move(text));
-  engine.conditions = std::make_unique<ConditionBuilder>(engine.text.get(), engine.transformer);
+  engine.conditions = std::make_unique<ConditionBuilder>(engine.text.get(), engine.transformer,
+                                                         engine.packed != nullptr);
   return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOptions& options,
-                                   Engine& engine) {
+                                   Placement placement, Engine& engine) {
   const auto bundle = OpenBundle(folder);
   if (!bundle.ok()) return bundle.status();
   const torch::NoGradGuard no_grad;
   const UninitializedWeights unset;
   engine.config = bundle->config;
   engine.limits = options.limits;
-  if (auto s = LoadTransformer(*bundle, folder, options, engine); !s.ok()) return s;
-  if (auto s = LoadCodec(*bundle, folder, engine); !s.ok()) return s;
-  if (auto s = LoadText(*bundle, folder, options, engine); !s.ok()) return s;
+  if (auto s = LoadTransformer(*bundle, folder, placement, engine); !s.ok()) return s;
+  if (auto s = LoadCodec(*bundle, folder, placement.device, engine); !s.ok()) return s;
+  if (auto s = LoadText(*bundle, folder, options, placement.device, engine); !s.ok()) {
+    return s;
+  }
   int64_t text_bytes = 0;
   for (const auto& [name, tensor] : bundle->text_encoder) text_bytes += 4 * tensor.numel();
   return ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Generator>> OpenGenerator(const std::string& bundle_folder,
-                                                         const GeneratorOptions& options) {
+absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder,
+                                                const GeneratorOptions& options,
+                                                Placement placement) {
   if (options.num_threads > 0) at::set_num_threads(options.num_threads);
   std::unique_ptr<Generator> generator;
   const absl::Status status =
       CatchTorchErrors(absl::StrCat("opening ", bundle_folder), [&]() -> absl::Status {
         auto engine = std::make_unique<Engine>();
-        const auto bytes = LoadEngine(bundle_folder, options, *engine);
+        const auto bytes = LoadEngine(bundle_folder, options, std::move(placement), *engine);
         if (!bytes.ok()) return bytes.status();
         generator = std::make_unique<LoadedGenerator>(std::move(engine), *bytes);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
   return generator;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Generator>> OpenGenerator(const std::string& bundle_folder,
+                                                         const GeneratorOptions& options) {
+  auto placement = Place(options);
+  if (!placement.ok()) return placement.status();
+  return Open(bundle_folder, options, *std::move(placement));
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> OpenPackedGenerator(
+    const std::string& bundle_folder, const GeneratorOptions& options,
+    std::unique_ptr<StepKernels> kernels) {
+  const bool half = kernels->element_type() == ElementType::kFloat16;
+  return Open(bundle_folder, options,
+              {torch::kCPU, half ? torch::kHalf : torch::kFloat, std::move(kernels)});
 }
 
 }  // namespace magnet

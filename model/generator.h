@@ -102,14 +102,23 @@ class Generator {
   virtual absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation,
                                                          int max_frames) = 0;
 
+  // Token rows that fill the device, for those who form batches: more per step only
+  // delay everyone. 0: merging rows gains nothing, one generation a step is best.
+  virtual int64_t full_step_rows() const { return 0; }
+
   // Bytes of weights and, where the device can tell, of everything allocated.
   virtual int64_t memory_bytes() const = 0;
 };
 
-enum class Precision { kFloat32, kBFloat16, kFloat16 };
+// kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it, else
+// float32.
+enum class Precision { kFloat32, kBFloat16, kFloat16, kAuto };
 
 struct GeneratorOptions {
-  Precision precision = Precision::kFloat32;  // of the transformer's arithmetic
+  // auto, cpu, cuda or cuda:N (model/device.h). auto takes the first GPU where there
+  // is one whose kernels compute in `precision`; cuda says why there is none.
+  std::string device = "cpu";
+  Precision precision = Precision::kFloat32;  // of the transformer's arithmetic; GPU: float16
   int num_threads = 0;             // of the tensor library; 0: one per core. Process-wide.
   int prompt_cache_entries = 256;  // encoded texts kept; 0: none
   GenerationLimits limits;

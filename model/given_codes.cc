@@ -33,9 +33,10 @@ absl::StatusOr<GivenCodes> EncodeGivenAudio(const GivenAudio& audio, EncodecMode
   if (!samples.ok()) return samples.status();
   const auto length = static_cast<int64_t>(samples->size());
   const torch::Tensor wave = torch::from_blob(samples->data(), {1, 1, length}, torch::kFloat);
+  const torch::Device device = codec->parameters().front().device();
   const int num_frames = WholeFrames(samples->size(), codec->config().hop_length());
   const torch::Tensor codes =
-      codec->Encode(wave)[0].narrow(1, 0, num_frames).to(torch::kCPU).contiguous();
+      codec->Encode(wave.to(device))[0].narrow(1, 0, num_frames).to(torch::kCPU).contiguous();
   GivenCodes given;
   given.num_frames = num_frames;
   given.codes.assign(codes.data_ptr<int64_t>(), codes.data_ptr<int64_t>() + codes.numel());

@@ -9,6 +9,7 @@ namespace magnet {
 namespace {
 
 Precision ParsePrecision(const std::string& name) {
+  if (name == "auto") return Precision::kAuto;
   if (name == "bfloat16") return Precision::kBFloat16;
   if (name == "float16") return Precision::kFloat16;
   return Precision::kFloat32;
@@ -17,6 +18,7 @@ Precision ParsePrecision(const std::string& name) {
 absl::StatusOr<std::unique_ptr<Generator>> OpenModel(const std::string& folder,
                                                      const ServerConfig& config) {
   GeneratorOptions options;
+  options.device = config.device;
   options.precision = ParsePrecision(config.precision);
   options.num_threads = config.threads;
   options.prompt_cache_entries = config.prompt_cache;

@@ -9,11 +9,13 @@ constexpr int kStepsBeforeGrowth = 256;
 
 }  // namespace
 
-int64_t RowBudget::rows() const { return std::min(max_rows_, fitting_rows_); }
+int64_t RowBudget::rows(int64_t full_step_rows) const {
+  return std::min(max_rows_ > 0 ? max_rows_ : full_step_rows, fitting_rows_);
+}
 
 void RowBudget::OnFit() {
-  if (fitting_rows_ >= max_rows_ || ++steps_that_fitted_ < kStepsBeforeGrowth) return;
-  fitting_rows_ *= 2;
+  if (fitting_rows_ == kNoLimit || ++steps_that_fitted_ < kStepsBeforeGrowth) return;
+  fitting_rows_ = fitting_rows_ > kNoLimit / 2 ? kNoLimit : 2 * fitting_rows_;
   steps_that_fitted_ = 0;
 }
 

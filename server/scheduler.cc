@@ -230,14 +230,15 @@ std::vector<Scheduler::JobPtr> Scheduler::FormBatch() {
   std::vector<JobPtr> batch;
   int64_t rows = 0;
   for (const JobPtr& job : RunnableJobs()) {
+    const int64_t budget = row_budget_.rows(job->request.generator->full_step_rows());
     if (job->generation == nullptr) {
-      const bool fits = batch.empty() || rows + EstimatedRows(job->request) <= row_budget_.rows();
+      const bool fits = batch.empty() || rows + EstimatedRows(job->request) <= budget;
       if (!fits) break;
       if (!Begin(job)) continue;
     }
     const int64_t job_rows = job->generation->next_step_rows();
     if (job_rows == 0) continue;
-    if (!batch.empty() && rows + job_rows > row_budget_.rows()) break;
+    if (!batch.empty() && rows + job_rows > budget) break;
     batch.push_back(job);
     rows += job_rows;
   }

@@ -11,8 +11,8 @@
 // Order. Jobs stand in one line: by priority, then by ticket. A ticket is drawn
 // on arrival and again after every finished window, so a long clip lets those
 // behind it pass. Each step takes jobs from the front of the line until
-// `max_batch_rows` token rows are together; 0 means one job per step, which is
-// right for CPUs, where merging rows gains nothing. A job that waits is begun
+// `max_batch_rows` token rows are together; 0 means what the device likes: one job
+// per step on a CPU, where merging rows gains nothing. A job that waits is begun
 // when the walk reaches it and there is room. Audio that is ready is decoded
 // before the next step, about a second at a time.
 //
@@ -55,7 +55,7 @@ namespace magnet {
 struct SchedulerOptions {
   AdmissionLimits admission = {};
   // Token rows per step. More rows use a GPU better until it is full; beyond
-  // that they only delay everyone. 0: one job per step.
+  // that they only delay everyone. 0: Generator::full_step_rows of the model.
   int64_t max_batch_rows = 0;
   // Audio decoded at a time. A codec decodes a second for half of what four
   // quarters cost, and first audio waits for it; the same for every request, so

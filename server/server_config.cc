@@ -25,11 +25,15 @@ const std::vector<OptionGroup<Config>>& Groups() {
       {"Models",
        {{"models", "FOLDER", &Config::models,
          "Bundle to serve; may be given several times. The first is the default model."},
+        {"device", "NAME", &Config::device,
+         "Where the models compute: cpu, cuda (the first GPU), cuda:N, or auto: a GPU where there "
+         "is one."},
         {.name = "precision",
          .value_name = "TYPE",
          .field = &Config::precision,
-         .help = "Arithmetic of the transformer.",
-         .choices = "float32, bfloat16, float16"},
+         .help = "Arithmetic of the transformer; auto: float16 on a GPU, bfloat16 on a CPU with "
+                 "instructions for it, else float32. A GPU computes in float16 only.",
+         .choices = "auto, float32, bfloat16, float16"},
         {"threads", "N", &Config::threads, "Threads of the tensor library; 0: one per core.", 0,
          1024},
         {"prompt-cache", "N", &Config::prompt_cache, "Encoded texts that are kept.", 0, 1e6}}},
@@ -57,8 +61,8 @@ const std::vector<OptionGroup<Config>>& Groups() {
         {"max-waiting", "N", &Config::max_waiting, "Requests in the queue; more are refused.", 1,
          1e6},
         {"max-batch-rows", "N", &Config::max_batch_rows,
-         "Token rows per decoding step, over all requests of the step. 0: one request per step, "
-         "right for CPUs; an H100 is full at about 4000.",
+         "Token rows per decoding step, over all requests of the step; 1: one request per step. "
+         "0: as the device likes it: one request on a CPU, 4096 rows on a GPU.",
          0, 1e9},
         {"max-duration-seconds", "S", &Config::max_duration_seconds, "Longest clip.", 0.1, 1e5},
         {"max-prompt-bytes", "N", &Config::max_prompt_bytes, "Longest text.", 1, 1e6},

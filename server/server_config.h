@@ -17,7 +17,8 @@ namespace magnet {
 // says its line in the table.
 struct ServerConfig {
   std::vector<std::string> models;
-  std::string precision = "float32";
+  std::string device = "auto";
+  std::string precision = "auto";
   int threads = 0;
   int prompt_cache = 256;
 

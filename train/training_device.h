@@ -17,10 +17,8 @@ struct TrainingDevice {
   bool bfloat16 = false;  // autocast
 };
 
-// `name`: auto, cpu or cuda. CUDA is reached by loading libtorch_cuda, which lies
-// beside the libtorch_cpu in use; auto takes it where it loads and finds a GPU,
-// cuda fails with what the loader says. With several processes on a machine,
-// LOCAL_RANK chooses the GPU.
+// `name` as for ChooseDevice (model/device.h). With several processes on a machine,
+// LOCAL_RANK chooses the GPU where the name does not.
 absl::StatusOr<TrainingDevice> ChooseTrainingDevice(std::string_view name,
                                                     TrainingPrecision precision);
 

@@ -32,7 +32,8 @@ struct GenerateOptions {
   bool quiet = false;
 };
 
-const std::map<std::string, Precision> kPrecisions = {{"float32", Precision::kFloat32},
+const std::map<std::string, Precision> kPrecisions = {{"auto", Precision::kAuto},
+                                                      {"float32", Precision::kFloat32},
                                                       {"bfloat16", Precision::kBFloat16},
                                                       {"float16", Precision::kFloat16}};
 
@@ -165,9 +166,18 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
       ->excludes("--prompt");
   command->add_option("--save-codes", options->save_codes,
                       "Also save the codes, as safetensors `codes` [K, T]");
-  command->add_option("--precision", options->engine.precision, "Of the transformer's arithmetic")
+  options->engine.device = "auto";
+  options->engine.precision = Precision::kAuto;
+  command
+      ->add_option("--device", options->engine.device,
+                   "auto, cpu, cuda or cuda:N; auto: a GPU where there is one")
+      ->capture_default_str();
+  command
+      ->add_option("--precision", options->engine.precision,
+                   "Of the transformer's arithmetic; auto: float16 on a GPU, bfloat16 on a CPU with "
+                   "instructions for it, else float32")
       ->transform(CLI::CheckedTransformer(kPrecisions, CLI::ignore_case))
-      ->default_str("float32");
+      ->default_str("auto");
   command->add_option("--threads", options->engine.num_threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

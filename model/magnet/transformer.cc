@@ -123,6 +123,12 @@ ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& conditi
   return prepared;
 }
 
+torch::Tensor MagnetTransformerImpl::NullOutput(int index) {
+  const torch::Tensor output =
+      layers_[index]->as<TransformerLayer>()->cross_attention->NullOutput();
+  return output.defined() ? output.to(torch::kFloat).contiguous() : output;
+}
+
 torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes) {
   torch::Tensor x = emb_[0]->as<TokenEmbedding>()->forward(codes.select(1, 0));
   for (int k = 1; k < config_.num_codebooks; ++k) {

@@ -25,6 +25,8 @@ namespace magnet {
 struct ConditionKv {
   std::vector<LayerKv> layers;  // num_layers, B = 1
   torch::Tensor score_bias;     // [S] log weights of the keys; undefined: all equal
+  // Instead of layers, for packed steps (packed_transformer.h): [num_layers, 2, S, D].
+  torch::Tensor packed;
 };
 
 // One forward pass of one sequence. A null `condition` or `negative` is the
@@ -69,12 +71,17 @@ class MagnetTransformerImpl : public torch::nn::Module {
 
   const LmConfig& config() const { return config_; }
   torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
+  torch::Device device() const { return output_proj_->weight.device(); }
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
   torch::Tensor ProjectText(const torch::Tensor& text_states);
 
   // One condition [1, S, D] for every layer. `score_bias` [S] or undefined.
   ConditionKv PrepareCondition(const torch::Tensor& condition, const torch::Tensor& score_bias);
+
+  // What layer `index`'s cross-attention gives for the null condition: [D] float32,
+  // or undefined: zero.
+  torch::Tensor NullOutput(int index);
 
   // Inference: one sequence, both branches in one batch of rows. What cannot
   // reach the wanted logits is not computed: the null branch's cross-attention,

@@ -1,0 +1,187 @@
+#include "model/magnet/cpu_step_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+#include <span>
+#include <vector>
+
+namespace magnet {
+namespace {
+
+const float* Floats(const Element* elements) { return reinterpret_cast<const float*>(elements); }
+float* Floats(Element* elements) { return reinterpret_cast<float*>(elements); }
+
+size_t Offset(int64_t row, int64_t width) { return static_cast<size_t>(row * width); }
+
+float Dot(const float* a, const float* b, int count) {
+  float sum = 0;
+  for (int i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+void Normalize(const float* x, const AddNormArgs& args, float* out) {
+  const int dim = args.dim;
+  const float* const gamma = Floats(args.gamma);
+  const float* const beta = Floats(args.beta);
+  float mean = 0, variance = 0;
+  for (int i = 0; i < dim; ++i) mean += x[i];
+  mean /= static_cast<float>(dim);
+  for (int i = 0; i < dim; ++i) variance += (x[i] - mean) * (x[i] - mean);
+  const float scale = 1.0f / std::sqrt(variance / static_cast<float>(dim) + 1e-5f);
+  for (int i = 0; i < dim; ++i) out[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
+}
+
+// What one head of one row attends to: keys and values of `num_keys`, `stride`
+// floats from one to the next.
+struct Keys {
+  const float* keys;
+  const float* values;
+  const float* score_bias;  // or null
+  int first, end;           // those that are attended to
+  int64_t stride;
+};
+
+void AttendRow(const float* q, const Keys& keys, int width, float* out) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(width));
+  std::vector<float> scores;
+  for (int j = keys.first; j < keys.end; ++j) {
+    const float bias = keys.score_bias == nullptr ? 0.0f : keys.score_bias[j];
+    scores.push_back(scale * Dot(q, keys.keys + Offset(j, keys.stride), width) + bias);
+  }
+  const float largest = *std::max_element(scores.begin(), scores.end());
+  float total = 0;
+  for (float& score : scores) total += score = std::exp(score - largest);
+  std::fill_n(out, width, 0.0f);
+  for (int j = keys.first; j < keys.end; ++j) {
+    const float* const value = keys.values + Offset(j, keys.stride);
+    const float share = scores[static_cast<size_t>(j - keys.first)] / total;
+    for (int i = 0; i < width; ++i) out[i] += share * value[i];
+  }
+}
+
+}  // namespace
+
+void CpuStepKernels::Upload(void* destination, const void* source, size_t bytes) {
+  std::memcpy(destination, source, bytes);
+}
+
+void CpuStepKernels::Download(void* destination, const void* source, size_t bytes) {
+  std::memcpy(destination, source, bytes);
+}
+
+void CpuStepKernels::Embed(const EmbedArgs& args) {
+  const int64_t dim = args.dim;
+  for (int row = 0; row < args.num_rows; ++row) {
+    float* const x = args.x + Offset(row, dim);
+    std::fill_n(x, dim, 0.0f);
+    if (args.frames[row] < 0) continue;
+    for (int k = 0; k < args.num_codebooks; ++k) {
+      const int64_t id = args.codes[Offset(row, args.num_codebooks) + k];
+      const float* const embedding =
+          Floats(args.table) + Offset(int64_t{k} * args.num_ids + id, dim);
+      for (int i = 0; i < dim; ++i) x[i] += embedding[i];
+    }
+    const float* const position = args.positions + Offset(args.frames[row], dim);
+    for (int i = 0; i < dim; ++i) x[i] += position[i];
+  }
+}
+
+void CpuStepKernels::AddNorm(const AddNormArgs& args) {
+  std::vector<float> sum(static_cast<size_t>(args.dim));
+  for (int i = 0; i < args.num_rows; ++i) {
+    float* const out = Floats(args.out) + Offset(args.first_row + i, args.dim);
+    const int row = args.gather == nullptr ? args.first_row + i : args.gather[i];
+    if (row < 0) {
+      std::fill_n(out, args.dim, 0.0f);
+      continue;
+    }
+    float* const x = args.x + Offset(row, args.dim);
+    for (int d = 0; d < args.dim; ++d) {
+      const float y = args.y == nullptr ? 0.0f : Floats(args.y)[Offset(row, args.dim) + d];
+      sum[d] = x[d] + y + (args.constant == nullptr ? 0.0f : args.constant[d]);
+    }
+    if (args.gather == nullptr) std::copy(sum.begin(), sum.end(), x);
+    Normalize(sum.data(), args, out);
+  }
+}
+
+void CpuStepKernels::Linear(const LinearArgs& args) {
+  float* const output = args.output == nullptr ? args.float_output : Floats(args.output);
+  for (int row = args.first_row; row < args.first_row + args.num_rows; ++row) {
+    const float* const input = Floats(args.input) + Offset(row, args.in);
+    for (int o = 0; o < args.out; ++o) {
+      const float bias = args.bias == nullptr ? 0.0f : Floats(args.bias)[o];
+      output[Offset(row, args.out) + o] =
+          Dot(input, Floats(args.weight) + Offset(o, args.in), args.in) + bias;
+    }
+  }
+}
+
+void CpuStepKernels::Gelu(const GeluArgs& args) {
+  float* const x = Floats(args.x);
+  const float root_half = static_cast<float>(1.0 / std::numbers::sqrt2);
+  for (size_t i = 0; i < Offset(args.num_rows, args.dim); ++i) {
+    x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * root_half));
+  }
+}
+
+void CpuStepKernels::SelfAttention(const SelfAttentionArgs& args) {
+  const int dim = args.dim, width = args.dim / args.num_heads;
+  for (int s = 0; s < args.num_sequences; ++s) {
+    const AttentionSpan& span = args.spans[s];
+    for (int i = 0; i < span.num_rows; ++i) {
+      for (int head = 0; head < args.num_heads; ++head) {
+        const float* const first = Floats(args.qkv) + Offset(span.first_row, 3 * dim);
+        const Keys keys = {first + dim + head * width,
+                           first + 2 * dim + head * width,
+                           /*score_bias=*/nullptr,
+                           std::max(i - span.back, 0),
+                           std::min(i + span.ahead + 1, span.num_rows),
+                           3 * dim};
+        AttendRow(first + Offset(i, 3 * dim) + head * width, keys, width,
+                  Floats(args.out) + Offset(span.first_row + i, dim) + head * width);
+      }
+    }
+  }
+}
+
+void CpuStepKernels::CrossAttention(const CrossAttentionArgs& args) {
+  const int dim = args.dim, width = args.dim / args.num_heads;
+  for (int s = 0; s < args.num_sequences; ++s) {
+    const AttentionSpan& span = args.spans[s];
+    const TextSpan& text = args.texts[s];
+    const float* const kv = Floats(text.kv) + Offset(2 * args.layer, int64_t{text.num_keys} * dim);
+    for (int row = span.first_row; row < span.first_row + span.num_rows; ++row) {
+      for (int head = 0; head < args.num_heads; ++head) {
+        const Keys keys = {kv + head * width,
+                           kv + Offset(text.num_keys, dim) + head * width,
+                           text.score_bias,
+                           /*first=*/0,
+                           text.num_keys,
+                           dim};
+        AttendRow(Floats(args.q) + Offset(row, dim) + head * width, keys, width,
+                  Floats(args.out) + Offset(row, dim) + head * width);
+      }
+    }
+  }
+}
+
+void CpuStepKernels::Sample(const SampleArgs& args) {
+  const auto row = [&](int index) -> std::span<const float> {
+    if (index < 0) return {};
+    return {args.logits + Offset(index, args.card), static_cast<size_t>(args.card)};
+  };
+  for (int i = 0; i < args.num_draws; ++i) {
+    const Draw& draw = args.draws[i];
+    const DrawSettings& settings = args.settings[draw.settings];
+    DrawPosition position = settings.position;
+    position.frame = draw.frame;
+    RowSampler sampler(settings.sampling, args.card);
+    const auto token = sampler.Sample(row(draw.cond_row), row(draw.uncond_row), position);
+    args.tokens[i] = token.value_or(SampledToken{/*token=*/-1, /*probability=*/0});
+  }
+}
+
+}  // namespace magnet
