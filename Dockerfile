@@ -1,7 +1,8 @@
 # Image of magnet-server; magnet-client and magnet-model are inside too.
 #
 #   docker build -t magnet .                              compiles inside the image
-#   docker build -t magnet:gpu --build-arg DEVICE=gpu .   with the CUDA libraries
+#   docker build -t magnet:gpu --build-arg DEVICE=gpu --build-arg BINARIES=prebuilt .
+#                                                         with the CUDA libraries; see below
 #   docker run --read-only --cap-drop=ALL -p 50051:50051 -p 9464:9464 magnet
 #   docker run --read-only --cap-drop=ALL -p 50051:50051 -p 9464:9464 \
 #     -v $PWD/models/small:/models/default:ro magnet      another model than the default one
@@ -9,7 +10,8 @@
 # BINARIES=prebuilt takes an installed tree instead of compiling:
 #   cmake --install build/release --strip --component runtime --prefix build/install
 #   docker build --build-arg BINARIES=prebuilt .
-# (for a GPU also `cmake --install build/release --component cuda --prefix build/install`).
+# For a GPU configure with -D MAGNET_CUDA=ON, which needs nvcc (this image has none, and what it
+# compiles itself serves the CPU only), and install `--component cuda` as well.
 #
 # The server runs as user 10001, writes no file and needs no capability. It listens in
 # plain text on every address of its own network: options of the server after the image's

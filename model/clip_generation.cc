@@ -262,8 +262,7 @@ absl::StatusOr<std::vector<float>> ClipGeneration::DecodeAudio(int max_frames) {
           .contiguous();
   const bool last = frames_decoded_ + count == clip_.num_frames;
   codes = codes.to(engine_->transformer->device());
-  const torch::Tensor wave =
-      audio_->Push(codes, last).to(torch::kCPU, torch::kFloat).contiguous();
+  const torch::Tensor wave = audio_->Push(codes, last).to(torch::kCPU, torch::kFloat).contiguous();
   frames_decoded_ += count;
   return std::vector<float>(wave.data_ptr<float>(), wave.data_ptr<float>() + wave.numel());
 }

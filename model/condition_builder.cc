@@ -33,8 +33,8 @@ absl::Status ConditionBuilder::Encode(const std::vector<WeightedPrompt>& prompts
 absl::StatusOr<torch::Tensor> ConditionBuilder::Condition(const std::string& text) {
   const LmConfig& config = transformer_->config();
   if (text.empty()) {
-    return torch::zeros({1, 1, config.dim}, torch::TensorOptions(transformer_->dtype())
-                                                .device(transformer_->device()));
+    return torch::zeros({1, 1, config.dim},
+                        torch::TensorOptions(transformer_->dtype()).device(transformer_->device()));
   }
   const auto states = text_->Encode(text);
   if (!states.ok()) return states.status();
@@ -51,12 +51,12 @@ absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
       const auto condition = Condition(prompt.text);
       if (!condition.ok()) return condition.status();
       conditions.push_back(*condition);
-      biases.push_back(torch::full({condition->size(1)}, std::log(prompt.weight),
-                                   torch::TensorOptions(torch::kFloat).device(condition->device())));
+      biases.push_back(
+          torch::full({condition->size(1)}, std::log(prompt.weight),
+                      torch::TensorOptions(torch::kFloat).device(condition->device())));
     }
     const torch::Tensor bias = AllWeightsEqual(prompts) ? torch::Tensor() : torch::cat(biases);
-    ConditionKv prepared =
-        transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias);
+    ConditionKv prepared = transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias);
     if (packed_) PackCondition(prepared, bias);
     built = std::make_shared<ConditionKv>(std::move(prepared));
     return absl::OkStatus();

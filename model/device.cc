@@ -73,8 +73,7 @@ absl::StatusOr<Device> ChooseDevice(std::string_view name) {
   }
   if (problem.empty()) return Device{DeviceType::kCuda, index};
   if (name == "auto") return Device{};
-  return absl::FailedPreconditionError(
-      absl::StrCat("device ", std::string(name), ": ", problem));
+  return absl::FailedPreconditionError(absl::StrCat("device ", std::string(name), ": ", problem));
 }
 
 std::string Describe(const Device& device) {

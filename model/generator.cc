@@ -163,8 +163,8 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
   return samples;
 }
 
-absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder,
-                             Placement& placement, Engine& engine) {
+absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Placement& placement,
+                             Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
   engine.transformer->to(placement.dtype);
   engine.transformer->eval();
@@ -183,7 +183,8 @@ absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, torch::D
                        Engine& engine) {
   engine.codec = EncodecModel(bundle.config.codec);
   engine.codec->eval();
-  const absl::Status loaded = LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
+  const absl::Status loaded =
+      LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
   engine.codec->to(device);
   return loaded;
 }

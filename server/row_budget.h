@@ -29,7 +29,7 @@ class RowBudget {
 
   const int64_t max_rows_;
   int64_t fitting_rows_ = kNoLimit;  // what memory allowed so far
-  int steps_that_fitted_ = 0;                                   // since fitting_rows_ changed
+  int steps_that_fitted_ = 0;        // since fitting_rows_ changed
 };
 
 }  // namespace magnet

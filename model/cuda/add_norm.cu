@@ -88,7 +88,9 @@ void LaunchAddNorm(const AddNormArgs& args, cudaStream_t stream) {
     Launch(kernel, grid, kRowsPerBlock * kWarp, stream, args, "layer norm");
   };
   const int chunks = (args.dim + kChunk - 1) / kChunk;
-  if (chunks > 16) throw std::invalid_argument("layer norm: expected at most 4096 numbers a row");
+  if (chunks > 16 || args.dim % 8 != 0) {
+    throw std::invalid_argument("layer norm: expected rows of at most 4096, in eights");
+  }
   chunks <= 1   ? launch(AddNormRows<1>)
   : chunks <= 4 ? launch(AddNormRows<4>)
   : chunks <= 6 ? launch(AddNormRows<6>)

@@ -106,8 +106,7 @@ __device__ void Mask(const Head& head, int first_row, int first_key,
     for (int i = 0; i < 4; ++i) {
       const int row = first_row + lane / 4 + 8 * (i / 2);
       const int key = first_key + 8 * j + 2 * (lane % 4) + i % 2;
-      const bool seen =
-          key < head.num_keys && key >= row - head.back && key <= row + head.ahead;
+      const bool seen = key < head.num_keys && key >= row - head.back && key <= row + head.ahead;
       const float bias = seen && head.score_bias != nullptr ? head.score_bias[key] * kLog2E : 0;
       scores[j][i] = seen ? scores[j][i] * scale + bias : -INFINITY;
     }
@@ -183,8 +182,8 @@ __device__ void Write(const WarpState<kWidth>& state, const Head& head, int firs
     for (int n = 0; n < kWidth / 8; ++n) {
       const int column = 8 * n + 2 * (lane % 4);
       if (row >= head.num_rows || column >= head.width) continue;
-      *reinterpret_cast<uint32_t*>(head.out + int64_t{row} * head.out_stride + column) = PackHalves(
-          state.out[n][2 * half_rows] / total, state.out[n][2 * half_rows + 1] / total);
+      *reinterpret_cast<uint32_t*>(head.out + int64_t{row} * head.out_stride + column) =
+          PackHalves(state.out[n][2 * half_rows] / total, state.out[n][2 * half_rows + 1] / total);
     }
   }
 }
@@ -206,8 +205,8 @@ __device__ void Attend(const Head& head, int first_row, Tiles<kWidth>& tiles) {
   for (int c = 0; c < kWidth / 16; ++c) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      state.q[c][i] = LoadPair(head, warp_row + lane / 4 + 8 * (i % 2),
-                               16 * c + 2 * (lane % 4) + 8 * (i / 2));
+      state.q[c][i] =
+          LoadPair(head, warp_row + lane / 4 + 8 * (i % 2), 16 * c + 2 * (lane % 4) + 8 * (i / 2));
     }
   }
   for (int tile = first_tile; tile < end_tile; ++tile) {
@@ -264,19 +263,14 @@ __global__ void AttendToText(CrossAttentionArgs args) {
   const int64_t offset = int64_t{span.first_row} * dim + column;
   const int64_t matrix = int64_t{text.num_keys} * dim;
   const half* const keys = Halves(text.kv) + 2 * args.layer * matrix + column;
-  const Head head = {Halves(args.q) + offset,
-                     keys,
-                     keys + matrix,
-                     Halves(args.out) + offset,
-                     text.score_bias,
-                     /*q_stride=*/dim,
-                     /*kv_stride=*/dim,
-                     /*out_stride=*/dim,
-                     span.num_rows,
-                     text.num_keys,
-                     /*back=*/kEverywhere,
-                     /*ahead=*/kEverywhere,
-                     width};
+  const Head head = {
+      Halves(args.q) + offset, keys,          keys + matrix, Halves(args.out) + offset,
+      text.score_bias,
+      /*q_stride=*/dim,
+      /*kv_stride=*/dim,
+      /*out_stride=*/dim,      span.num_rows, text.num_keys,
+      /*back=*/kEverywhere,
+      /*ahead=*/kEverywhere,   width};
   __shared__ Tiles<kWidth> tiles;
   Attend<kWidth>(head, first_row, tiles);
 }

@@ -15,7 +15,7 @@ namespace magnet {
 
 void LaunchEmbed(const EmbedArgs& args, cudaStream_t stream);
 
-// dim <= 4096.
+// dim <= 4096, and a multiple of 8: std::invalid_argument otherwise.
 void LaunchAddNorm(const AddNormArgs& args, cudaStream_t stream);
 
 void LaunchGelu(const GeluArgs& args, cudaStream_t stream);

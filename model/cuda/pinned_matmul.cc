@@ -27,9 +27,9 @@ template <typename T>
 T Config(const cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t attribute) {
   T value{};
   size_t written = 0;
-  CheckBlas(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof(value),
-                                                 &written),
-            "algorithm");
+  CheckBlas(
+      cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof(value), &written),
+      "algorithm");
   return value;
 }
 
@@ -49,7 +49,8 @@ class Product {
     Set(description, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     if (has_bias) {
       Set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-      Set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_16F);
+      Set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, output);
+      SetBias(&aligned_place);  // of any address, until an algorithm is chosen
     }
     CheckBlas(cublasLtMatrixLayoutCreate(&weight, CUDA_R_16F, in, out, in), "layout");
     CheckBlas(cublasLtMatrixLayoutCreate(&input, CUDA_R_16F, in, rows, in), "layout");
@@ -61,11 +62,16 @@ class Product {
     cublasLtMatrixLayoutDestroy(weight);
     cublasLtMatmulDescDestroy(description);
   }
+  void SetBias(const void* bias) { Set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias); }
+
   Product(const Product&) = delete;
   Product& operator=(const Product&) = delete;
 
   cublasLtMatmulDesc_t description = nullptr;
   cublasLtMatrixLayout_t weight = nullptr, input = nullptr, result = nullptr;
+
+ private:
+  alignas(256) inline static const char aligned_place = 0;
 };
 
 // No workspace: there is nowhere to keep partial sums.
@@ -75,14 +81,14 @@ class NoReductions {
     CheckBlas(cublasLtMatmulPreferenceCreate(&preference), "preference");
     const uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_NONE;
     const uint64_t workspace = 0;
-    CheckBlas(cublasLtMatmulPreferenceSetAttribute(preference,
-                                                   CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-                                                   &schemes, sizeof(schemes)),
-              "preference");
-    CheckBlas(cublasLtMatmulPreferenceSetAttribute(preference,
-                                                   CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                   &workspace, sizeof(workspace)),
-              "preference");
+    CheckBlas(
+        cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                                             &schemes, sizeof(schemes)),
+        "preference");
+    CheckBlas(
+        cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                             &workspace, sizeof(workspace)),
+        "preference");
   }
   ~NoReductions() { cublasLtMatmulPreferenceDestroy(preference); }
   NoReductions(const NoReductions&) = delete;
@@ -103,11 +109,11 @@ cublasLtMatmulAlgo_t PinnedMatmul::ChooseAlgorithm(const Shape& shape) {
   const NoReductions preference;
   std::array<cublasLtMatmulHeuristicResult_t, 32> found{};
   int count = 0;
-  CheckBlas(cublasLtMatmulAlgoGetHeuristic(
-                handle_, typical.description, typical.weight, typical.input, typical.result,
-                typical.result, preference.preference, static_cast<int>(found.size()), found.data(),
-                &count),
-            "search for an algorithm");
+  CheckBlas(
+      cublasLtMatmulAlgoGetHeuristic(handle_, typical.description, typical.weight, typical.input,
+                                     typical.result, typical.result, preference.preference,
+                                     static_cast<int>(found.size()), found.data(), &count),
+      "search for an algorithm");
   for (int i = 0; i < count; ++i) {
     const cublasLtMatmulHeuristicResult_t& candidate = found[static_cast<size_t>(i)];
     cublasLtMatmulHeuristicResult_t checked{};
@@ -134,10 +140,8 @@ const cublasLtMatmulAlgo_t& PinnedMatmul::AlgorithmOf(const Shape& shape) {
 void PinnedMatmul::Run(const LinearArgs& args, cudaStream_t stream) {
   const Shape shape = {args.in, args.out, args.bias != nullptr, args.float_output != nullptr};
   const cublasLtMatmulAlgo_t& algorithm = AlgorithmOf(shape);
-  const Product product(args.in, args.out, args.num_rows, shape.has_bias, shape.float_output);
-  if (shape.has_bias) {
-    Set(product.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(args.bias));
-  }
+  Product product(args.in, args.out, args.num_rows, shape.has_bias, shape.float_output);
+  if (shape.has_bias) product.SetBias(args.bias);
   constexpr size_t kHalfBytes = 2;
   const auto first = static_cast<size_t>(args.first_row);
   const auto* const input =

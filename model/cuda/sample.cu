@@ -174,7 +174,8 @@ __global__ void SampleRow(SampleArgs args) {
 }  // namespace
 
 void LaunchSample(const SampleArgs& args, cudaStream_t stream) {
-  if (args.card > kMaxCard) throw std::invalid_argument("sampling: expected a card of at most 4096");
+  if (args.card > kMaxCard)
+    throw std::invalid_argument("sampling: expected a card of at most 4096");
   Launch(SampleRow, dim3(static_cast<unsigned>(args.num_draws)), kSampleThreads, stream, args,
          "sampling");
 }

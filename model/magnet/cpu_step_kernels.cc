@@ -112,7 +112,7 @@ void CpuStepKernels::Linear(const LinearArgs& args) {
   for (int row = args.first_row; row < args.first_row + args.num_rows; ++row) {
     const float* const input = Floats(args.input) + Offset(row, args.in);
     for (int o = 0; o < args.out; ++o) {
-      const float bias = args.bias == nullptr ? 0.0f : Floats(args.bias)[o];
+      const float bias = args.bias == nullptr ? 0.0f : static_cast<const float*>(args.bias)[o];
       output[Offset(row, args.out) + o] =
           Dot(input, Floats(args.weight) + Offset(o, args.in), args.in) + bias;
     }

@@ -20,14 +20,14 @@ const float* FloatsOrNull(const torch::Tensor& tensor) {
 }
 
 // [1, H, S, D/H] -> [S, D]
-torch::Tensor MergeHeads(const torch::Tensor& x) { return x[0].transpose(0, 1).flatten(1); }
+torch::Tensor HeadsSideBySide(const torch::Tensor& x) { return x[0].transpose(0, 1).flatten(1); }
 
 }  // namespace
 
 void PackCondition(ConditionKv& condition, const torch::Tensor& score_bias) {
   std::vector<torch::Tensor> layers;
   for (const LayerKv& layer : condition.layers) {
-    layers.push_back(torch::stack({MergeHeads(layer.keys), MergeHeads(layer.values)}));
+    layers.push_back(torch::stack({HeadsSideBySide(layer.keys), HeadsSideBySide(layer.values)}));
   }
   condition.packed = torch::stack(layers);
   condition.layers.clear();
@@ -73,6 +73,7 @@ PackedTransformer::Weight PackedTransformer::Find(const std::string& weight,
 }
 
 void PackedTransformer::LoadWeights() {
+  const auto parameters = transformer_->named_parameters();
   for (int i = 0; i < config_.num_layers; ++i) {
     const std::string layer = "transformer.layers." + std::to_string(i) + ".";
     const auto weight = [&](const std::string& name) {
@@ -95,7 +96,9 @@ void PackedTransformer::LoadWeights() {
   out_norm_ = Find("out_norm.weight", "out_norm.bias");
   for (int k = 0; k < config_.num_codebooks; ++k) {
     const std::string head = "linears." + std::to_string(k);
-    heads_.push_back(Find(head + ".weight", head + ".bias"));
+    heads_.push_back(Find(head + ".weight", head + ".bias").weight);
+    const torch::Tensor* const bias = parameters.find(head + ".bias");
+    head_bias_.push_back(bias == nullptr ? torch::Tensor() : bias->to(torch::kFloat).contiguous());
   }
 }
 
@@ -234,10 +237,10 @@ void PackedTransformer::RunHeads(const StepPlan& plan, const StepTables& tables)
                      .num_rows = plan.num_wanted(),
                      .dim = config_.dim});
   for (const HeadRows& head : plan.heads()) {
-    const Weight& weight = heads_[static_cast<size_t>(head.stage)];
+    const auto stage = static_cast<size_t>(head.stage);
     kernels_->Linear({.input = Elements(wanted_),
-                      .weight = weight.weight,
-                      .bias = weight.bias,
+                      .weight = heads_[stage],
+                      .bias = FloatsOrNull(head_bias_[stage]),
                       .float_output = logits_.data_ptr<float>(),
                       .first_row = head.first,
                       .num_rows = head.num_rows,

@@ -81,22 +81,23 @@ class PackedTransformer {
   const LmConfig config_;
   const torch::Device device_;
   const torch::Dtype dtype_;
-  torch::Tensor embeddings_;          // [K, card + 1, D]
-  torch::Tensor positions_;           // [window_frames, D] float32
-  std::vector<LayerWeights> layers_;  // num_layers
-  Weight out_norm_;                   // [D]
-  std::vector<Weight> heads_;         // K of [card, D]
+  torch::Tensor embeddings_;              // [K, card + 1, D]
+  torch::Tensor positions_;               // [window_frames, D] float32
+  std::vector<LayerWeights> layers_;      // num_layers
+  Weight out_norm_;                       // [D]
+  std::vector<const Element*> heads_;     // K of [card, D]
+  std::vector<torch::Tensor> head_bias_;  // K of [card] float32, or undefined
 
   // Work space for R rows and V wanted rows, grown as needed.
-  torch::Tensor tables_;     // bytes
-  torch::Tensor x_;          // [R, D] float32: the residual stream
-  torch::Tensor normed_;     // [R, D]
-  torch::Tensor wide_;       // [R, max(3D, ffn_dim)]
-  torch::Tensor attended_;   // [R, D]
-  torch::Tensor sublayer_;   // [R, D]: what is added to the stream next
-  torch::Tensor wanted_;     // [V, D]
-  torch::Tensor logits_;     // [V, card] float32
-  torch::Tensor tokens_;     // bytes: SampledToken [draws]
+  torch::Tensor tables_;    // bytes
+  torch::Tensor x_;         // [R, D] float32: the residual stream
+  torch::Tensor normed_;    // [R, D]
+  torch::Tensor wide_;      // [R, max(3D, ffn_dim)]
+  torch::Tensor attended_;  // [R, D]
+  torch::Tensor sublayer_;  // [R, D]: what is added to the stream next
+  torch::Tensor wanted_;    // [V, D]
+  torch::Tensor logits_;    // [V, card] float32
+  torch::Tensor tokens_;    // bytes: SampledToken [draws]
 };
 
 }  // namespace magnet

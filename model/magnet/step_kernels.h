@@ -97,13 +97,13 @@ struct EmbedArgs {
 // With `gather` [num_rows] instead: out[i] from row gather[i], zeros where that is
 // negative, x left as it is, and first_row is 0. Mean and variance in float32.
 struct AddNormArgs {
-  float* x = nullptr;                // [R, D]
-  const Element* y = nullptr;        // [R, D]; null: zeros
-  const float* constant = nullptr;   // [D]; null: zeros
-  const Element* gamma = nullptr;    // [D]
-  const Element* beta = nullptr;     // [D]
-  const int32_t* gather = nullptr;   // [num_rows] or null
-  Element* out = nullptr;            // [R, D]; of a gather [num_rows, D]
+  float* x = nullptr;               // [R, D]
+  const Element* y = nullptr;       // [R, D]; null: zeros
+  const float* constant = nullptr;  // [D]; null: zeros
+  const Element* gamma = nullptr;   // [D]
+  const Element* beta = nullptr;    // [D]
+  const int32_t* gather = nullptr;  // [num_rows] or null
+  Element* out = nullptr;           // [R, D]; of a gather [num_rows, D]
   int first_row = 0, num_rows = 0, dim = 0;
 };
 
@@ -113,9 +113,9 @@ struct AddNormArgs {
 struct LinearArgs {
   const Element* input = nullptr;   // [R, in]
   const Element* weight = nullptr;  // [out, in]
-  const Element* bias = nullptr;    // [out]; null: zeros
-  Element* output = nullptr;        // [R, out], or null where:
-  float* float_output = nullptr;    // [R, out], or null
+  const void* bias = nullptr;       // [out], of the output's type; null: zeros
+  Element* output = nullptr;        // [R, out]; or null, and instead of it:
+  float* float_output = nullptr;    // [R, out]
   int first_row = 0, num_rows = 0, in = 0, out = 0;
 };
 

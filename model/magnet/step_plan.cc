@@ -56,7 +56,8 @@ StepPlan::StepPlan(std::span<const StepRequest> requests, const LmConfig& config
   for (const StepRequest& request : requests) settings_.push_back(request.draw);
   for (size_t i = 0; i < requests.size(); ++i) {
     for (const int frame : requests[i].frames) {
-      draws_.push_back({.settings = static_cast<int32_t>(i), .frame = static_cast<uint32_t>(frame)});
+      draws_.push_back(
+          {.settings = static_cast<int32_t>(i), .frame = static_cast<uint32_t>(frame)});
     }
   }
   for (int stage = 0; stage < config.num_codebooks; ++stage) {

@@ -37,7 +37,7 @@ TEST(ServerConfigTest, ErrorsNameTheFlagWhatWasExpectedAndFound) {
               HasSubstr("--max-running: expected a whole number, found \"none\""));
   EXPECT_THAT(Message({"--max-running=0"}), HasSubstr("at least 1, found \"0\""));
   EXPECT_THAT(Message({"--precision=half"}),
-              HasSubstr("expected one of float32, bfloat16, float16"));
+              HasSubstr("expected one of auto, float32, bfloat16, float16"));
   EXPECT_THAT(Message({"--listen"}), HasSubstr("--listen: expected a value, found none"));
   EXPECT_THAT(Message({"models"}), HasSubstr("unexpected argument \"models\""));
 }

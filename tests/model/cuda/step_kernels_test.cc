@@ -119,11 +119,11 @@ TEST_F(StepKernelsTest, EmbedsSumsAndLeavesFillingRowsEmpty) {
   Share(Random(4 * kDim), positions);
   Share(Random(kCodebooks * kIds * kDim), table);
   Share(Random(kRows * kDim), x);
-  EmbedArgs args = {codes.host, frames.host, table.host,  positions.host, x.host,
-                    kRows,      kCodebooks,  kIds, kDim};
+  EmbedArgs args = {codes.host, frames.host, table.host, positions.host, x.host, kRows,
+                    kCodebooks, kIds,        kDim};
   cpu_.Embed(args);
-  args = {codes.device, frames.device, table.device, positions.device, x.device,
-          kRows,        kCodebooks,    kIds,         kDim};
+  args = {codes.device, frames.device, table.device, positions.device, x.device, kRows,
+          kCodebooks,   kIds,          kDim};
   device().Embed(args);
   ExpectClose(Read(x.device, kRows * kDim), x.host, 1e-6f, "rows");
   EXPECT_EQ(x.values[3 * kDim], 0.0f);
@@ -141,8 +141,14 @@ TEST_F(StepKernelsTest, AddsAndNormalizes) {
     Share(Random(static_cast<size_t>(dim)), beta);
     Share(Random(static_cast<size_t>(kRows * dim)), out);
     // The rows before and after must stay as they are.
-    AddNormArgs args = {.x = x.host, .y = y.host, .constant = constant.host, .gamma = gamma.host,
-                        .beta = beta.host, .out = out.host, .first_row = 1, .num_rows = kRows - 2,
+    AddNormArgs args = {.x = x.host,
+                        .y = y.host,
+                        .constant = constant.host,
+                        .gamma = gamma.host,
+                        .beta = beta.host,
+                        .out = out.host,
+                        .first_row = 1,
+                        .num_rows = kRows - 2,
                         .dim = dim};
     cpu_.AddNorm(args);
     args.x = x.device, args.y = y.device, args.constant = constant.device;
@@ -166,8 +172,14 @@ TEST_F(StepKernelsTest, GathersWantedRowsAndLeavesTheStreamAlone) {
   Share(Random(kDim), beta);
   Share(Random(kWanted * kDim), out);
   const std::vector<float> before = x.values;
-  AddNormArgs args = {.x = x.host, .y = y.host, .gamma = gamma.host, .beta = beta.host,
-                      .gather = wanted.host, .out = out.host, .num_rows = kWanted, .dim = kDim};
+  AddNormArgs args = {.x = x.host,
+                      .y = y.host,
+                      .gamma = gamma.host,
+                      .beta = beta.host,
+                      .gather = wanted.host,
+                      .out = out.host,
+                      .num_rows = kWanted,
+                      .dim = kDim};
   cpu_.AddNorm(args);
   args.x = x.device, args.y = y.device, args.gamma = gamma.device, args.beta = beta.device;
   args.gather = wanted.device, args.out = out.device;
@@ -205,14 +217,15 @@ TEST_F(StepKernelsTest, AttendsWithinSequencesAndBands) {
       Share(Random(static_cast<size_t>(rows * 3 * dim)), qkv);
       Share(Random(static_cast<size_t>(rows * dim)), out);
       Share(list, spans);
-      SelfAttentionArgs args = {qkv.host, spans.host, out.host, static_cast<int>(lengths.size()),
-                                /*max_frames=*/192, dim, heads};
+      SelfAttentionArgs args = {
+          qkv.host,           spans.host, out.host, static_cast<int>(lengths.size()),
+          /*max_frames=*/192, dim,        heads};
       cpu_.SelfAttention(args);
       args.qkv = qkv.device, args.spans = spans.device, args.out = out.device;
       device().SelfAttention(args);
       ExpectClose(Read(out.device, static_cast<size_t>(rows * dim)), out.host,
-                  "width " + std::to_string(width) + ", back " + std::to_string(back) +
-                      ", ahead " + std::to_string(ahead));
+                  "width " + std::to_string(width) + ", back " + std::to_string(back) + ", ahead " +
+                      std::to_string(ahead));
       if (KernelsAreEmulated() && width != 16) break;  // one band
     }
   }
@@ -246,8 +259,15 @@ TEST_F(StepKernelsTest, AttendsToTextsOfEveryLengthWithTheirWeights) {
   Share(span_list, spans);
   Share(device_texts, texts);
   for (int layer = 0; layer < layers; ++layer) {
-    CrossAttentionArgs args = {q.host, spans.host, host_texts.data(), out.host, layer,
-                               static_cast<int>(span_list.size()), /*max_frames=*/128, dim, heads};
+    CrossAttentionArgs args = {q.host,
+                               spans.host,
+                               host_texts.data(),
+                               out.host,
+                               layer,
+                               static_cast<int>(span_list.size()),
+                               /*max_frames=*/128,
+                               dim,
+                               heads};
     cpu_.CrossAttention(args);
     args.q = q.device, args.spans = spans.device, args.texts = texts.device, args.out = out.device;
     device().CrossAttention(args);
@@ -283,17 +303,23 @@ TEST_F(StepKernelsTest, MultipliesWithAndWithoutBias) {
   for (const auto& [in, out] : {std::pair(64, 192), std::pair(48, 40), std::pair(256, 64)}) {
     for (const bool biased : {false, true}) {
       Elements input, weight, bias, output;
-      Array<float> logits;
+      Array<float> logits, float_bias;
       const auto count = static_cast<size_t>(rows * out);
       Share(Random(static_cast<size_t>(rows * in)), input);
       Share(Random(static_cast<size_t>(out * in), 0.1f), weight);
       Share(Random(static_cast<size_t>(out)), bias);
+      Share(bias.values, float_bias);
       Share(std::vector<float>(count), output);
       Share(std::vector<float>(count), logits);
       const int first = device().row_tile();
-      LinearArgs args = {.input = input.host, .weight = weight.host,
-                         .bias = biased ? bias.host : nullptr, .output = output.host,
-                         .first_row = first, .num_rows = first, .in = in, .out = out};
+      LinearArgs args = {.input = input.host,
+                         .weight = weight.host,
+                         .bias = biased ? float_bias.host : nullptr,
+                         .output = output.host,
+                         .first_row = first,
+                         .num_rows = first,
+                         .in = in,
+                         .out = out};
       cpu_.Linear(args);
       args.input = input.device, args.weight = weight.device, args.output = output.device;
       args.bias = biased ? bias.device : nullptr;
@@ -301,6 +327,7 @@ TEST_F(StepKernelsTest, MultipliesWithAndWithoutBias) {
       const std::string what = std::to_string(in) + " to " + std::to_string(out);
       ExpectClose(Read(output.device, count), output.host, what);
       args.output = nullptr, args.float_output = logits.device;
+      args.bias = biased ? float_bias.device : nullptr;
       device().Linear(args);
       ExpectClose(Read(logits.device, count), reinterpret_cast<float*>(output.host), 1e-4f,
                   what + ", float32");
@@ -327,8 +354,12 @@ TEST_F(StepKernelsTest, ARowIsMultipliedToTheSameBytesInAnyCompany) {
       Share(values, input);
       const auto count = static_cast<size_t>(tiles * tile) * static_cast<size_t>(out);
       Share(std::vector<float>(count), output);
-      device().Linear({.input = input.device, .weight = weight.device, .output = output.device,
-                       .num_rows = tiles * tile, .in = in, .out = out});
+      device().Linear({.input = input.device,
+                       .weight = weight.device,
+                       .output = output.device,
+                       .num_rows = tiles * tile,
+                       .in = in,
+                       .out = out});
       const std::vector<float> all = Read(output.device, count);
       results.emplace_back(all.end() - tile * out, all.end());
       EXPECT_EQ(results.back(), results.front()) << tiles << " tiles of " << in << " to " << out;
@@ -397,9 +428,9 @@ TEST_F(SamplingKernel, TakesTheFirstOfEqualLogits) {
 
 TEST_F(SamplingKernel, NamesRowsThatAreNotFinite) {
   constexpr int kCard = 64;
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
     std::vector<float> logits = Random(static_cast<size_t>(2 * rows() * kCard));
     logits[2 * kCard + 5] = bad;
     ExpectSameTokens({.top_p = 0.9}, logits, kCard, "not finite");

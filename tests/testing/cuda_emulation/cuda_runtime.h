@@ -4,9 +4,10 @@
 // A launch runs its blocks one after the other. The threads of a block take turns:
 // one runs until it waits for its block (__syncthreads) or its warp (shuffles, matrix
 // instructions). In every other block the turns go from the last thread to the first:
-// what a missing barrier lets through in one order shows in the other. What is left out: any time that copies take (they are carried out
-// when they are waited for, at the latest moment) and any true concurrency. A block
-// whose threads wait for each other in vain ends the program.
+// what a missing barrier lets through in one order shows in the other. What is left
+// out: any time that copies take (they are carried out when they are waited for, at
+// the latest moment) and any true concurrency. A block whose threads wait for each
+// other in vain ends the program.
 #ifndef MAGNET_TESTS_TESTING_CUDA_EMULATION_CUDA_RUNTIME_H_
 #define MAGNET_TESTS_TESTING_CUDA_EMULATION_CUDA_RUNTIME_H_
 
@@ -75,8 +76,7 @@ T FromLane(const T& mine, int lane_asked) {
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  magnet::cuda_emulation::RunGrid(config->gridDim, config->blockDim,
-                                  [&] { kernel(arguments...); });
+  magnet::cuda_emulation::RunGrid(config->gridDim, config->blockDim, [&] { kernel(arguments...); });
   return cudaSuccess;
 }
 

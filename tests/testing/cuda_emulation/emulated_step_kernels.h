@@ -45,11 +45,12 @@ class EmulatedStepKernels : public StepKernels {
           sum += __half2float(halves(args.input)[row * args.in + i]) *
                  __half2float(halves(args.weight)[o * args.in + i]);
         }
-        if (args.bias != nullptr) sum += __half2float(halves(args.bias)[o]);
         const int64_t place = row * args.out + o;
         if (args.output == nullptr) {
+          if (args.bias != nullptr) sum += static_cast<const float*>(args.bias)[o];
           args.float_output[place] = sum;
         } else {
+          if (args.bias != nullptr) sum += __half2float(static_cast<const half*>(args.bias)[o]);
           reinterpret_cast<half*>(args.output)[place] = __float2half(sum);
         }
       }
