@@ -15,9 +15,17 @@ float* Floats(Element* elements) { return reinterpret_cast<float*>(elements); }
 
 size_t Offset(int64_t row, int64_t width) { return static_cast<size_t>(row * width); }
 
+// Eight sums side by side, which a compiler may compute at once.
 float Dot(const float* a, const float* b, int count) {
+  constexpr int kLanes = 8;
+  float sums[kLanes] = {};
+  const int whole = count / kLanes * kLanes;
+  for (int i = 0; i < whole; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
   float sum = 0;
-  for (int i = 0; i < count; ++i) sum += a[i] * b[i];
+  for (const float lane_sum : sums) sum += lane_sum;
+  for (int i = whole; i < count; ++i) sum += a[i] * b[i];
   return sum;
 }
 
