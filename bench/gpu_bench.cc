@@ -86,6 +86,7 @@ struct Clip {
             .frames = step.frames,
             .condition = TextSpanOf(condition),
             .guided = !last,
+            .negative = {},
             .draw = {{.guidance = step.guidance,
                       .temperature = step.temperature,
                       .top_p = 0.9,
