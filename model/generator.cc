@@ -47,6 +47,9 @@ absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) 
   }
   auto kernels = LoadCudaStepKernels(device.index);
   if (!kernels.ok()) return kernels.status();
+  // The codec's convolutions with the bits of float32, as on a CPU: cuDNN's default
+  // rounds their inputs to 11.
+  at::globalContext().setAllowTF32CuDNN(false);
   return Placement{torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)),
                    torch::kHalf, *std::move(kernels)};
 }

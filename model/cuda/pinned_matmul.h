@@ -8,7 +8,7 @@
 // algorithm's tile fixes. Rows come in whole tiles of 128 at addresses of the same
 // alignment, so no edge of a matrix is treated in another way. Where the algorithm
 // does not take a number of rows the product fails; there is no second one.
-// tests/model/cuda/gpu_step_kernels_test.cc compares the bytes.
+// tests/model/cuda/step_kernels_test.cc compares the bytes on a GPU.
 #ifndef MAGNET_MODEL_CUDA_PINNED_MATMUL_H_
 #define MAGNET_MODEL_CUDA_PINNED_MATMUL_H_
 

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <new>
+#include <stdexcept>
 #include <tuple>
 
 #include "model/magnet/cpu_step_kernels.h"
@@ -136,6 +138,91 @@ TEST_P(PackedGenerator, ProgressAndAudioAreThoseOfAPassPerClip) {
   const auto sound = packed_->DecodeAudio(*packed, 1000);
   ASSERT_TRUE(sound.ok()) << sound.status();
   EXPECT_EQ(*sound, *single_->DecodeAudio(*single, 1000));
+}
+
+// Kernels that fail as a device does.
+class FailingKernels : public CpuStepKernels {
+ public:
+  struct Plan {
+    bool out_of_memory = false;  // while true
+    bool broken = false;         // while true
+    int bad_clip = -1;           // of a step: its logits are not finite
+  };
+  explicit FailingKernels(const Plan* plan) : plan_(plan) {}
+
+  void Embed(const EmbedArgs& args) override {
+    if (plan_->out_of_memory) throw std::bad_alloc();
+    if (plan_->broken) throw std::runtime_error("the device fell off the bus");
+    CpuStepKernels::Embed(args);
+  }
+
+  void Sample(const SampleArgs& args) override {
+    CpuStepKernels::Sample(args);
+    for (int i = 0; i < args.num_draws; ++i) {
+      if (args.draws[i].settings == plan_->bad_clip) args.tokens[i].token = -1;
+    }
+  }
+
+ private:
+  const Plan* const plan_;
+};
+
+class PackedFailures : public ::testing::Test {
+ protected:
+  PackedFailures() {
+    const std::string folder = ::testing::TempDir() + "/packed_failures";
+    ReferenceFixture("magnet-tiny").WriteBundleTo(folder);
+    auto opened = OpenPackedGenerator(folder, {}, std::make_unique<FailingKernels>(&plan_));
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    generator_ = *std::move(opened);
+    for (uint64_t seed : {1, 2}) {
+      GenerationSpec spec;
+      spec.duration_seconds = 0.5;
+      spec.seed = seed;
+      spec.sampling.decoding_steps = {2, 1, 1, 1};
+      auto clip = generator_->Begin(spec);
+      EXPECT_TRUE(clip.ok()) << clip.status();
+      clips_.push_back(*std::move(clip));
+      batch_.push_back(clips_.back().get());
+    }
+  }
+
+  FailingKernels::Plan plan_;
+  std::unique_ptr<Generator> generator_;
+  std::vector<std::unique_ptr<Generation>> clips_;
+  std::vector<Generation*> batch_;
+};
+
+// If this fails, a full GPU ends requests that a smaller batch would serve, or goes on
+// with half a step.
+TEST_F(PackedFailures, OutOfMemoryChangesNothing) {
+  plan_.out_of_memory = true;
+  for (const absl::Status& status : generator_->Step(batch_)) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  }
+  plan_.out_of_memory = false;
+  while (!clips_[0]->progress().done()) {
+    for (const absl::Status& status : generator_->Step(batch_)) ASSERT_TRUE(status.ok()) << status;
+  }
+  EXPECT_EQ(clips_[0]->progress().steps_done, 5);
+}
+
+TEST_F(PackedFailures, AnExceptionOfTheDeviceIsAStatusOfEveryClip) {
+  plan_.broken = true;
+  for (const absl::Status& status : generator_->Step(batch_)) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_NE(status.message().find("fell off the bus"), absl::string_view::npos);
+  }
+}
+
+// If this fails, one broken clip takes its batch with it.
+TEST_F(PackedFailures, LogitsThatAreNotFiniteEndOnlyTheirClip) {
+  plan_.bad_clip = 1;
+  const auto statuses = generator_->Step(batch_);
+  EXPECT_TRUE(statuses[0].ok()) << statuses[0];
+  EXPECT_EQ(statuses[1].code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(clips_[0]->progress().steps_done, 1);
+  EXPECT_EQ(clips_[1]->progress().steps_done, 0);
 }
 
 }  // namespace
