@@ -1,4 +1,4 @@
-// The table of CUDA kernels that step_kernels_test.cc compares with the CPU's: on a
+// The table of CUDA kernels that the tests of single kernels compare with the CPU's: on a
 // GPU (gpu_kernels.cc) or emulated (emulated_kernels.cc), each a program of its own.
 #ifndef MAGNET_TESTS_MODEL_CUDA_KERNELS_UNDER_TEST_H_
 #define MAGNET_TESTS_MODEL_CUDA_KERNELS_UNDER_TEST_H_
