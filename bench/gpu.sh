@@ -4,26 +4,25 @@
 # 30 seconds. Prints tables with the GPU's name; writes gpu.json and gpu.txt.
 #
 # usage: bench/gpu.sh [--build FOLDER] [--out FOLDER] [--torch FOLDER]
-#   --build  a build folder with -DMAGNET_CUDA=ON (build/gpu); it is built where a file
-#            is missing. To be carried to the machine instead of building there:
-#              bench/magnet-gpu-bench  model/cuda/libmagnet_cuda.so
-#              tests/model/cuda/gpu_step_kernels_test
-#              tests/model/cuda/gpu_packed_transformer_test
-#            and in lib/ the shared libraries that the machine lacks (ldd)
+#        bench/gpu.sh --pack FOLDER [--build FOLDER]
+#   --build  a build folder with -DMAGNET_CUDA=ON (build/gpu), made where it is missing
 #   --out    where the results go (build/gpu-results)
 #   --torch  LibTorch's lib folder, with its CUDA libraries (default: .deps/site/torch/lib
 #            where deploy/setup.sh --gpu has been run, else the lib of python3's torch,
 #            which must be of the same version)
+#   --pack   only copies what runs, a few megabytes, into a folder, to be carried to a
+#            machine that cannot build and named there as --build
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-build=build/gpu out=build/gpu-results torch=
+build=build/gpu out=build/gpu-results torch='' pack=''
 while [ $# -gt 0 ]; do
   case $1 in
     --build) build=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
     --torch) torch=$2; shift 2 ;;
-    -h | --help) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --pack) pack=$2; shift 2 ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "gpu.sh: unknown option '$1' (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -39,6 +38,20 @@ if [ "$complete" = 0 ]; then
   targets=()
   for file in "${files[@]}"; do targets+=("$(basename "$file" .so | sed 's/^lib//')"); done
   cmake --build "$build" --target "${targets[@]}"
+fi
+
+# What every such machine has is not carried: the C and C++ libraries, LibTorch, CUDA.
+if [ -n "$pack" ]; then
+  mkdir -p "$pack/lib"
+  for file in "${files[@]}"; do
+    install -D "$build/$file" "$pack/$file"
+    ldd "$build/$file" | awk '$3 ~ /^\// { print $3 }' |
+      { grep -vE '/(libtorch|libc10|libgomp|libcu|libc\.|libm\.|libdl|librt|libutil|libpthread|libstdc|libgcc)[^/]*$' || true; } |
+      xargs -r cp -Lft "$pack/lib"
+  done
+  rm -f "$pack/lib/libmagnet_cuda.so"
+  du -sh "$pack"
+  exit 0
 fi
 
 if [ -z "$torch" ] && [ -d .deps/site/nvidia/cudnn/lib ]; then torch=$PWD/.deps/site/torch/lib; fi
