@@ -236,7 +236,7 @@ void PackedTransformer::RunHeads(const StepPlan& plan, const StepTables& tables)
                      .out = Elements(wanted_),
                      .num_rows = plan.num_wanted(),
                      .dim = config_.dim});
-  for (const HeadRows& head : plan.heads()) {
+  for (const StageRows& head : plan.heads()) {
     const auto stage = static_cast<size_t>(head.stage);
     kernels_->Linear({.input = Elements(wanted_),
                       .weight = heads_[stage],

@@ -27,7 +27,7 @@ struct StepRequest {
 };
 
 // Rows [first, first + num_rows) of the wanted ones are of one stage. Whole tiles.
-struct HeadRows {
+struct StageRows {
   int stage = 0;
   int first = 0;
   int num_rows = 0;
@@ -54,7 +54,7 @@ class StepPlan {
   StepPlan(std::span<const StepRequest> requests, const LmConfig& config, int row_tile);
 
   const StepShape& shape() const { return shape_; }
-  const std::vector<HeadRows>& heads() const { return heads_; }
+  const std::vector<StageRows>& heads() const { return heads_; }
   int num_wanted() const { return static_cast<int>(wanted_.size()); }
   int num_draws() const { return static_cast<int>(draws_.size()); }
 
@@ -81,7 +81,7 @@ class StepPlan {
 
   StepShape shape_;
   std::vector<Branch> branches_;  // [2 * requests]; request null where there is none
-  std::vector<HeadRows> heads_;
+  std::vector<StageRows> heads_;
   std::vector<int32_t> codes_;          // [rows, K]
   std::vector<int32_t> frames_;         // [rows]
   std::vector<AttentionSpan> spans_;    // [sequences]

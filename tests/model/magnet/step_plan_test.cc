@@ -107,7 +107,7 @@ TEST_F(MixedStep, RowsHoldTheCodesOfTheirFrame) {
 }
 
 TEST_F(MixedStep, LogitsAreGroupedByStageAndDrawsPointAtThem) {
-  const std::vector<HeadRows>& heads = step_.plan.heads();
+  const std::vector<StageRows>& heads = step_.plan.heads();
   ASSERT_EQ(heads.size(), 2u);
   EXPECT_EQ(heads[0].stage, 0);
   EXPECT_EQ(heads[0].num_rows, 8) << "3 rows";
