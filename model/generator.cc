@@ -22,12 +22,11 @@ namespace {
 
 torch::Dtype TypeOnCpu(Precision precision) {
   switch (precision) {
-    case Precision::kAuto:
-      return CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
     case Precision::kBFloat16:
       return torch::kBFloat16;
     case Precision::kFloat16:
       return torch::kHalf;
+    case Precision::kAuto:
     case Precision::kFloat32:
       return torch::kFloat;
   }

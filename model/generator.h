@@ -110,8 +110,7 @@ class Generator {
   virtual int64_t memory_bytes() const = 0;
 };
 
-// kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it, else
-// float32.
+// kAuto: float16 on a GPU, float32 on a CPU.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kAuto };
 
 struct GeneratorOptions {

@@ -173,10 +173,8 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
                    "auto, cpu, cuda or cuda:N; auto: a GPU where there is one")
       ->capture_default_str();
   command
-      ->add_option(
-          "--precision", options->engine.precision,
-          "Of the transformer's arithmetic; auto: float16 on a GPU, bfloat16 on a CPU with "
-          "instructions for it, else float32")
+      ->add_option("--precision", options->engine.precision,
+                   "Of the transformer's arithmetic; auto: float16 on a GPU, float32 on a CPU")
       ->transform(CLI::CheckedTransformer(kPrecisions, CLI::ignore_case))
       ->default_str("auto");
   command->add_option("--threads", options->engine.num_threads, "0: one per core")
