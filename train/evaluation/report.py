@@ -1,5 +1,6 @@
 """The figures as a table for a person, as JSON and as a part of a model card."""
 import dataclasses
+import hashlib
 import json
 import math
 
@@ -79,7 +80,8 @@ def as_json(figures, setting):
 
 
 def put_into_card(card, markdown):
-    """Replaces what stands between the marks in a Markdown file; appends them where it has none."""
+    """Replaces what stands between the marks in a Markdown file; appends them where it has none.
+    A bundle's card is under its checksums: the sum goes along."""
     text = card.read_text() if card.exists() else ""
     part = f"{BEGIN}\n{markdown}{END}"
     if BEGIN in text and END in text:
@@ -88,6 +90,18 @@ def put_into_card(card, markdown):
     else:
         text = (text.rstrip() + "\n\n" if text else "") + part + "\n"
     card.write_text(text)
+    renew_checksum(card)
+
+
+def renew_checksum(file):
+    """In the SHA256SUMS beside a file that names it."""
+    sums = file.parent / "SHA256SUMS"
+    if not sums.exists():
+        return
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    lines = [f"{digest}  {file.name}" if line.split()[1:] == [file.name] else line
+             for line in sums.read_text().splitlines()]
+    sums.write_text("\n".join(lines) + "\n")
 
 
 def every_must_is_met(figures):

@@ -1,4 +1,5 @@
 """Unit tests of the pairs of prompts, the gates and the report; numpy only."""
+import hashlib
 import json
 import pathlib
 import sys
@@ -103,6 +104,15 @@ class ReportTest(unittest.TestCase):
             report.put_into_card(card, "new\n")
             self.assertEqual(card.read_text(),
                              f"# Model\n\n{report.BEGIN}\nnew\n{report.END}\n\nLimits\n")
+
+    def test_a_bundle_whose_card_got_its_figures_still_opens(self):
+        with tempfile.TemporaryDirectory() as folder:
+            card = pathlib.Path(folder) / "README.md"
+            sums = pathlib.Path(folder) / "SHA256SUMS"
+            sums.write_text("aa  config.json\nbb  README.md\n")
+            report.put_into_card(card, "new\n")
+            digest = hashlib.sha256(card.read_bytes()).hexdigest()
+            self.assertEqual(sums.read_text(), f"aa  config.json\n{digest}  README.md\n")
 
 
 if __name__ == "__main__":
