@@ -60,7 +60,9 @@ class BadLinkTest(replicas.ReplicaTest):
         # Played, not held: HAProxy answers no ping of a server while its caller reads nothing.
         players = [replicas.Player(self.client.hold_stream()) for _ in range(6)]
         far, link = self.replicas[0], self.links[0]
-        self.assertEqual(far.metric("magnet_requests_running"), 2)
+        # How many there are is the balancer's choice, which remembers calls of tests before.
+        beyond = int(far.metric("magnet_requests_running"))
+        self.assertGreater(beyond, 0)
         link.is_cut = True
         try:
             freed = await_that(far.is_idle, "keepalive has ended the streams beyond the cut")
@@ -72,7 +74,7 @@ class BadLinkTest(replicas.ReplicaTest):
         returned = await_that(lambda: self.balancer.is_up(far), "the far replica is up again")
         ends = [player.finish() for player in players]
         codes = sorted(code for code, _ in ends)
-        self.assertEqual(codes, [0, 0, 0, 0, 3, 3], ends)
+        self.assertEqual(codes, [0] * (len(players) - beyond) + [3] * beyond, ends)
         before = far.metric("magnet_requests_total")
         report = self.load("-c", "3", "-n", "9", "-d", "0.5")
         self.assertEqual(report["failed"], 0, report)
