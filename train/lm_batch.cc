@@ -30,11 +30,32 @@ const SpanCountTable& LmBatchMaker::SpanCounts(int64_t step) const {
 }
 
 absl::StatusOr<LmBatch> LmBatchMaker::Training(const BatchPlace& place, int batch_size) {
+  return Assemble(DrawItems(place, batch_size), NumFrames(place.step), DrawStage(place));
+}
+
+absl::StatusOr<TextBatch> LmBatchMaker::Texts(const BatchPlace& place, int batch_size) {
+  const std::vector<Item> items = DrawItems(place, batch_size);
+  TextBatch batch;
+  batch.code_shares = torch::zeros({batch_size, lm_.num_codebooks, lm_.card});
+  for (int i = 0; i < batch_size; ++i) {
+    const int64_t clip = items[i].clip, num_frames = clips_.num_frames(clip);
+    const torch::Tensor share =
+        torch::full({}, 1.0 / num_frames).expand({lm_.num_codebooks, num_frames});
+    batch.code_shares[i].scatter_add_(1, clips_.Codes(clip, 0, num_frames), share);
+    batch.locations.push_back(clips_.row(clip).location);
+  }
+  if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
+    return status;
+  }
+  return batch;
+}
+
+std::vector<LmBatchMaker::Item> LmBatchMaker::DrawItems(const BatchPlace& place, int batch_size) {
   std::vector<Item> items;
   for (int i = 0; i < batch_size; ++i) {
     items.push_back(DrawItem(place.step, place.first_item + i, place.items_per_step));
   }
-  return Assemble(items, NumFrames(place.step), DrawStage(place));
+  return items;
 }
 
 absl::StatusOr<LmBatch> LmBatchMaker::Validation(int64_t first, int64_t count, int stage) const {
@@ -113,11 +134,16 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
     batch.locations.push_back(clips_.row(item.clip).location);
   }
   batch.num_masked = batch.loss_mask.sum().item<int64_t>();
-  if (absl::Status status = AddTexts(items, batch); !status.ok()) return status;
+  batch.is_null = torch::zeros({batch_size}, torch::kBool);
+  for (int64_t i = 0; i < batch_size; ++i) batch.is_null[i] = items[i].is_null;
+  if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
+    return status;
+  }
   return batch;
 }
 
-absl::Status LmBatchMaker::AddTexts(const std::vector<Item>& items, LmBatch& batch) const {
+absl::Status LmBatchMaker::AddTexts(const std::vector<Item>& items, torch::Tensor& token_ids,
+                                    torch::Tensor& token_mask) const {
   std::vector<std::vector<int64_t>> texts;
   size_t longest = 1;
   for (const Item& item : items) {
@@ -132,14 +158,12 @@ absl::Status LmBatchMaker::AddTexts(const std::vector<Item>& items, LmBatch& bat
     texts.push_back(*std::move(ids));
   }
   const auto batch_size = static_cast<int64_t>(items.size());
-  batch.token_ids = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kLong);
-  batch.token_mask = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kBool);
-  batch.is_null = torch::zeros({batch_size}, torch::kBool);
+  token_ids = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kLong);
+  token_mask = torch::zeros({batch_size, static_cast<int64_t>(longest)}, torch::kBool);
   for (int64_t i = 0; i < batch_size; ++i) {
     const auto length = static_cast<int64_t>(texts[i].size());
-    batch.token_ids[i].narrow(0, 0, length).copy_(torch::tensor(texts[i], torch::kLong));
-    batch.token_mask[i].narrow(0, 0, length).fill_(true);
-    batch.is_null[i] = items[i].is_null;
+    token_ids[i].narrow(0, 0, length).copy_(torch::tensor(texts[i], torch::kLong));
+    token_mask[i].narrow(0, 0, length).fill_(true);
   }
   return absl::OkStatus();
 }

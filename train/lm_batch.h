@@ -31,6 +31,14 @@ struct LmBatch {
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
+// Captions and what their clips are made of.
+struct TextBatch {
+  torch::Tensor token_ids;             // [B, S] int64, padded with 0
+  torch::Tensor token_mask;            // [B, S] bool: no padding
+  torch::Tensor code_shares;           // [B, K, card] float32: how often a clip has each code
+  std::vector<std::string> locations;  // of the clips, to name a batch
+};
+
 struct LmBatchOptions {
   uint64_t seed = 1;
   int max_text_tokens = 128;
@@ -59,6 +67,9 @@ class LmBatchMaker {
 
   absl::StatusOr<LmBatch> Training(const BatchPlace& place, int batch_size);
 
+  // The items of Training() by their texts and whole clips.
+  absl::StatusOr<TextBatch> Texts(const BatchPlace& place, int batch_size);
+
   // Clips [first, first + count) from their beginning, with the main caption,
   // for `stage`: the same masks every time and no dropout.
   absl::StatusOr<LmBatch> Validation(int64_t first, int64_t count, int stage) const;
@@ -82,7 +93,10 @@ class LmBatchMaker {
   torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;
   int DrawStage(const BatchPlace& place) const;
   absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int num_frames, int stage) const;
-  absl::Status AddTexts(const std::vector<Item>& items, LmBatch& batch) const;
+  std::vector<Item> DrawItems(const BatchPlace& place, int batch_size);
+  // Sets token_ids and token_mask.
+  absl::Status AddTexts(const std::vector<Item>& items, torch::Tensor& token_ids,
+                        torch::Tensor& token_mask) const;
 
   const CodeSet& clips_;
   const T5Tokenizer& tokenizer_;

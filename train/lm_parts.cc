@@ -10,6 +10,7 @@
 #include "model/bundle.h"
 #include "train/codec_folder.h"
 #include "train/draw_stream.h"
+#include "train/neighbour_start.h"
 #include "train/vocabulary.h"
 
 namespace magnet {
@@ -179,6 +180,13 @@ class PartsMaker {
           "short_crops.frames: expected more than span_len ", lm.span_len,
           " and at most lm.window_frames ", lm.window_frames, ", found ", crops.frames));
     }
+    if (config_.text_first.steps > 0 && !config_.train_text_encoder) {
+      return absl::InvalidArgumentError(
+          "text_first.steps: expected 0 where train_text_encoder is false");
+    }
+    if (config_.neighbour_start && base_.has_value()) {
+      return absl::InvalidArgumentError("neighbour_start: expected false with start_from");
+    }
     const int num_stages = static_cast<int>(config_.stage_weights.size());
     if (num_stages != 0 && num_stages != lm.num_codebooks) {
       return Mismatch("stage_weights", absl::StrCat(num_stages, " entries"), "the model",
@@ -200,6 +208,7 @@ class PartsMaker {
     }
     if (!base_.has_value()) {
       DrawLmWeights(parts.lm, draws.Bits());
+      if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
     return LoadModule(base_->lm, config_.start_from + "/lm.safetensors", *parts.lm);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kLmPrefix[] = "lm.";
 constexpr char kTextPrefix[] = "text_encoder.";
+constexpr char kTextHead[] = "text_head.weight";
 constexpr char kAveragePrefix[] = "average.";
 
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
@@ -52,6 +53,11 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
     validation_batches_ = std::make_unique<LmBatchMaker>(*validation_, parts_.tokenizer,
                                                          parts_.config.lm, BatchOptions(config_));
   }
+  if (config_.text_first.steps > 0) {
+    const LmConfig& lm = parts_.config.lm;
+    text_head_ = torch::zeros({lm.num_codebooks * lm.card, lm.text_dim}, device_.device);
+    text_head_.set_requires_grad(true);
+  }
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
 }
 
@@ -64,105 +70,141 @@ TensorMap LmTrainer::Trained() const {
     item.value().set_requires_grad(config_.train_text_encoder);
     if (config_.train_text_encoder) trained[kTextPrefix + item.key()] = item.value();
   }
+  if (text_head_.defined()) trained[kTextHead] = text_head_;
   return trained;
 }
 
+int64_t LmTrainer::ItemsPerStep(int batch_size) const {
+  return int64_t{config_.run.accumulation} * processes_.size() * batch_size;
+}
+
+std::vector<BatchPlace> LmTrainer::Places(int64_t step, int batch_size) const {
+  std::vector<BatchPlace> places;
+  for (int pass = 0; pass < config_.run.accumulation; ++pass) {
+    const int64_t block = int64_t{pass} * processes_.size() + processes_.rank();
+    places.push_back({.step = step,
+                      .first_item = block * batch_size,
+                      .pass = pass,
+                      .items_per_step = ItemsPerStep(batch_size)});
+  }
+  return places;
+}
+
 absl::StatusOr<std::vector<LmBatch>> LmTrainer::DrawBatches(int64_t step) {
-  const RunConfig& run = config_.run;
   std::vector<LmBatch> batches;
-  for (int pass = 0; pass < run.accumulation; ++pass) {
-    const int64_t block = static_cast<int64_t>(pass) * processes_.size() + processes_.rank();
-    const BatchPlace place{.step = step,
-                           .first_item = block * run.batch_size,
-                           .pass = pass,
-                           .items_per_step = static_cast<int64_t>(run.accumulation) *
-                                             processes_.size() * run.batch_size};
-    absl::StatusOr<LmBatch> batch = training_batches_->Training(place, run.batch_size);
+  for (const BatchPlace& place : Places(step, config_.run.batch_size)) {
+    absl::StatusOr<LmBatch> batch = training_batches_->Training(place, config_.run.batch_size);
     if (!batch.ok()) return batch.status();
     batches.push_back(*std::move(batch));
   }
   return batches;
 }
 
-torch::Tensor LmTrainer::TextStates(const LmBatch& batch) {
+torch::Tensor LmTrainer::TextStates(const torch::Tensor& token_ids,
+                                    const torch::Tensor& token_mask) {
   const torch::AutoGradMode gradients(config_.train_text_encoder && torch::GradMode::is_enabled());
-  return parts_.text_encoder->forward(batch.token_ids.to(device_.device),
-                                      batch.token_mask.to(device_.device));
+  return parts_.text_encoder->forward(token_ids.to(device_.device), token_mask.to(device_.device));
 }
 
 torch::Tensor LmTrainer::Logits(const LmBatch& batch) {
   const AutocastGuard autocast(device_);
   const torch::Tensor seen = batch.token_mask.logical_and(batch.is_null.logical_not().unsqueeze(1));
-  return parts_.lm->forward(batch.input.to(device_.device), TextStates(batch),
-                            seen.to(device_.device), batch.stage);
+  return parts_.lm->forward(batch.input.to(device_.device),
+                            TextStates(batch.token_ids, batch.token_mask), seen.to(device_.device),
+                            batch.stage);
 }
 
-absl::StatusOr<LmTrainer::LossSums> LmTrainer::AccumulateGradients(
-    const std::vector<LmBatch>& batches) {
+torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
+  const torch::Tensor seen = batch.token_mask.to(device_.device).unsqueeze(2);  // [B, S, 1]
+  const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask) * seen;
+  const torch::Tensor means = states.sum(1) / seen.sum(1);  // [B, text_dim]
+  const torch::Tensor logits =
+      torch::linear(means, text_head_).view(batch.code_shares.sizes());  // [B, K, card]
+  const torch::Tensor shares = batch.code_shares.to(device_.device);
+  return -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
+}
+
+absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step) {
+  optimizer_->ZeroGradients();
+  return step < config_.text_first.steps ? AccumulateText(step) : AccumulateLm(step);
+}
+
+absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
+  const absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
+  if (!batches.ok()) return batches.status();
   const int num_stages = parts_.config.lm.num_codebooks;
   torch::Tensor sums = torch::zeros({2, num_stages});  // loss, frames that count
-  for (const LmBatch& batch : batches) sums[1][batch.stage] += batch.num_masked;
+  for (const LmBatch& batch : *batches) sums[1][batch.stage] += batch.num_masked;
   const torch::Tensor frames = sums[1];
   if (absl::Status status = processes_.Sum({frames}); !status.ok()) return status;
   const double num_frames = std::max(frames.sum().item<double>(), 1.0);
 
-  optimizer_->ZeroGradients();
-  for (const LmBatch& batch : batches) {
+  PassSums result;
+  for (const LmBatch& batch : *batches) {
     const torch::Tensor loss = SummedCrossEntropy(Logits(batch), batch.targets.to(device_.device),
                                                   batch.loss_mask.to(device_.device));
     sums[0][batch.stage] += loss.item<float>();
     (loss / num_frames).backward();
+    absl::StrAppend(&result.clips, result.clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
+                    absl::StrJoin(batch.locations, ", "));
   }
   std::vector<torch::Tensor> shared = optimizer_->Gradients();
   shared.push_back(sums[0]);
   if (absl::Status status = processes_.Sum(shared); !status.ok()) return status;
 
-  LossSums result{.loss = sums[0].sum().item<double>() / num_frames};
+  result.loss = sums[0].sum().item<double>() / num_frames;
+  result.items = ItemsPerStep(config_.run.batch_size);
   for (int k = 0; k < num_stages; ++k) {
-    result.stage_loss.push_back(sums[0][k].item<double>());
-    result.stage_frames.push_back(sums[1][k].item<double>());
+    const double stage_frames = sums[1][k].item<double>();
+    if (stage_frames == 0) continue;
+    result.metrics[absl::StrCat("loss_stage", k)] = sums[0][k].item<double>() / stage_frames;
   }
   return result;
 }
 
-absl::Status LmTrainer::NotFinite(int64_t step, const char* what, double value,
-                                  const std::vector<LmBatch>& batches) const {
-  std::string clips;
-  for (const LmBatch& batch : batches) {
-    absl::StrAppend(&clips, clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
-                    absl::StrJoin(batch.locations, ", "));
+absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateText(int64_t step) {
+  const int batch_size = config_.text_first.batch_size;
+  PassSums result{.items = ItemsPerStep(batch_size)};
+  torch::Tensor sum = torch::zeros({});
+  for (const BatchPlace& place : Places(step, batch_size)) {
+    const absl::StatusOr<TextBatch> batch = training_batches_->Texts(place, batch_size);
+    if (!batch.ok()) return batch.status();
+    const torch::Tensor loss = TextLoss(*batch) / static_cast<double>(result.items);
+    loss.backward();
+    sum += loss.detach().cpu();
+    absl::StrAppend(&result.clips, result.clips.empty() ? "" : ", ",
+                    absl::StrJoin(batch->locations, ", "));
   }
-  return absl::InternalError(
-      absl::StrCat("step ", step + 1, ": the ", what, " is ", value, "; batch: ", clips));
+  std::vector<torch::Tensor> shared = optimizer_->Gradients();
+  shared.push_back(sum);
+  if (absl::Status status = processes_.Sum(shared); !status.ok()) return status;
+  result.loss = sum.item<double>();
+  result.metrics["loss_text"] = result.loss;
+  return result;
 }
 
 absl::StatusOr<StepReport> LmTrainer::Step(int64_t step) {
-  absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
-  if (!batches.ok()) return batches.status();
-  absl::StatusOr<LossSums> sums = AccumulateGradients(*batches);
+  absl::StatusOr<PassSums> sums = AccumulateGradients(step);
   if (!sums.ok()) return sums.status();
-  if (!std::isfinite(sums->loss)) return NotFinite(step, "loss", sums->loss, *batches);
+  const auto not_finite = [&](const char* what, double value) {
+    return absl::InternalError(
+        absl::StrCat("step ", step + 1, ": the ", what, " is ", value, "; batch: ", sums->clips));
+  };
+  if (!std::isfinite(sums->loss)) return not_finite("loss", sums->loss);
   const double norm = optimizer_->ClipGradients();
-  if (!std::isfinite(norm)) return NotFinite(step, "gradient's norm", norm, *batches);
+  if (!std::isfinite(norm)) return not_finite("gradient's norm", norm);
   const double rate = LearningRateAt(config_.optimizer, step, config_.run.total_steps);
   optimizer_->Update(rate);
 
-  StepReport report;
-  report.loss = sums->loss;
-  report.items =
-      static_cast<int64_t>(config_.run.batch_size) * config_.run.accumulation * processes_.size();
-  report.metrics = {{"loss", sums->loss}, {"gradient_norm", norm}, {"learning_rate", rate}};
-  for (size_t k = 0; k < sums->stage_loss.size(); ++k) {
-    if (sums->stage_frames[k] == 0) continue;
-    report.metrics[absl::StrCat("loss_stage", k)] = sums->stage_loss[k] / sums->stage_frames[k];
-  }
+  StepReport report{.loss = sums->loss, .items = sums->items, .metrics = std::move(sums->metrics)};
+  report.metrics["loss"] = sums->loss;
+  report.metrics["gradient_norm"] = norm;
+  report.metrics["learning_rate"] = rate;
   return report;
 }
 
 absl::StatusOr<std::vector<torch::Tensor>> LmTrainer::GradientsOf(int64_t step) {
-  absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
-  if (!batches.ok()) return batches.status();
-  if (auto sums = AccumulateGradients(*batches); !sums.ok()) return sums.status();
+  if (auto sums = AccumulateGradients(step); !sums.ok()) return sums.status();
   return optimizer_->Gradients();
 }
 
@@ -213,7 +255,16 @@ absl::Status LmTrainer::Restore(const TensorMap& state) {
   if (status.ok() && config_.train_text_encoder) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }
-  return status.ok() ? optimizer_->Restore(state) : status;
+  if (status.ok()) status = optimizer_->Restore(state);
+  if (!status.ok() || !text_head_.defined()) return status;
+  const auto head = state.find(kTextHead);
+  if (head == state.end() || head->second.sizes() != text_head_.sizes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint: ", kTextHead, ": missing or of another shape"));
+  }
+  const torch::NoGradGuard no_grad;
+  text_head_.copy_(head->second);
+  return status;
 }
 
 std::string LmTrainer::Fingerprint() const {

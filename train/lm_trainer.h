@@ -26,6 +26,10 @@ namespace magnet {
 //        that count, over their number in all passes of all processes
 //   gradients summed over processes -> clipped -> AdamW -> averaged weights.
 // So a step's gradient depends on its items, not on how they are spread.
+//
+// The first text_first.steps updates are of another kind:
+//   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
+//   how often each code of each codebook occurs in the clip.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -49,18 +53,25 @@ class LmTrainer : public TrainingTask {
   absl::StatusOr<std::vector<torch::Tensor>> GradientsOf(int64_t step);
 
  private:
-  struct LossSums {
-    double loss = 0;                   // over all frames that count
-    std::vector<double> stage_loss;    // of each stage
-    std::vector<double> stage_frames;  // frames that count in each stage
+  // What a step's passes have added up to, over all processes; the gradients lie
+  // in the parameters.
+  struct PassSums {
+    double loss = 0;    // mean over what counts
+    int64_t items = 0;  // trained on
+    Metrics metrics;    // of this kind of step
+    std::string clips;  // of this process, to name a batch
   };
 
+  // Where each pass of this process lies in `step`.
+  std::vector<BatchPlace> Places(int64_t step, int batch_size) const;
+  int64_t ItemsPerStep(int batch_size) const;
   absl::StatusOr<std::vector<LmBatch>> DrawBatches(int64_t step);
-  absl::StatusOr<LossSums> AccumulateGradients(const std::vector<LmBatch>& batches);
+  torch::Tensor TextStates(const torch::Tensor& token_ids, const torch::Tensor& token_mask);
   torch::Tensor Logits(const LmBatch& batch);
-  torch::Tensor TextStates(const LmBatch& batch);
-  absl::Status NotFinite(int64_t step, const char* what, double value,
-                         const std::vector<LmBatch>& batches) const;
+  torch::Tensor TextLoss(const TextBatch& batch);
+  absl::StatusOr<PassSums> AccumulateGradients(int64_t step);
+  absl::StatusOr<PassSums> AccumulateLm(int64_t step);
+  absl::StatusOr<PassSums> AccumulateText(int64_t step);
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
 
@@ -71,6 +82,7 @@ class LmTrainer : public TrainingTask {
   ProcessGroup& processes_;
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
+  torch::Tensor text_head_;  // [K card, text_dim], undefined without text_first
   std::unique_ptr<Optimizer> optimizer_;
 };
 

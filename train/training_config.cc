@@ -65,6 +65,12 @@ void VisitFields(Visitor& v, CaptionConfig& c) {
 }
 
 template <typename Visitor>
+void VisitFields(Visitor& v, TextFirstConfig& c) {
+  v.Int("steps", c.steps, 0, kManySteps);
+  v.Int("batch_size", c.batch_size, 1, 1'000'000);
+}
+
+template <typename Visitor>
 void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.String("name", c.name, 1, 128);
   v.String("version", c.version, 0, 128);
@@ -82,6 +88,8 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Int("max_text_tokens", c.max_text_tokens, 1, 4'096);
   v.Object("captions", c.captions);
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
+  v.Bool("neighbour_start", c.neighbour_start);
+  v.Object("text_first", c.text_first);
   v.Object("short_crops", c.short_crops);
   v.IntList("stage_weights", c.stage_weights, 128, 0, 1'000'000);
   v.Object("lm", c.lm);

@@ -61,6 +61,14 @@ struct ShortCropConfig {
   int frames = 0;  // of a crop, at most the window's
 };
 
+// A beginning of the text encoder alone: from a caption's mean state it learns how
+// often each code occurs in the clip. Cheap, as no frame is computed, and the language
+// model then finds states that tell instruments and keys apart.
+struct TextFirstConfig {
+  int steps = 0;         // the first so many steps; 0: none
+  int batch_size = 128;  // captions of one process in one pass
+};
+
 struct LmTrainingConfig {
   std::string name = "magnet";  // of the bundle
   std::string version;
@@ -79,6 +87,8 @@ struct LmTrainingConfig {
   int max_text_tokens = 128;   // longer captions are cut
   CaptionConfig captions;
   double condition_dropout = 0.3;
+  bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
+  TextFirstConfig text_first;
   ShortCropConfig short_crops;
   std::vector<int> stage_weights;  // how often each stage is trained; empty: equally
   LmConfig lm;                     // num_codebooks, card and text_dim follow from the codec and the

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "model/magnet/attend_row.h"
+
 namespace magnet {
 namespace {
 
@@ -14,20 +16,6 @@ const float* Floats(const Element* elements) { return reinterpret_cast<const flo
 float* Floats(Element* elements) { return reinterpret_cast<float*>(elements); }
 
 size_t Offset(int64_t row, int64_t width) { return static_cast<size_t>(row * width); }
-
-// Eight sums side by side, which a compiler may compute at once.
-float Dot(const float* a, const float* b, int count) {
-  constexpr int kLanes = 8;
-  float sums[kLanes] = {};
-  const int whole = count / kLanes * kLanes;
-  for (int i = 0; i < whole; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  float sum = 0;
-  for (const float lane_sum : sums) sum += lane_sum;
-  for (int i = whole; i < count; ++i) sum += a[i] * b[i];
-  return sum;
-}
 
 void Normalize(const float* x, const AddNormArgs& args, float* out) {
   const int dim = args.dim;
@@ -39,34 +27,6 @@ void Normalize(const float* x, const AddNormArgs& args, float* out) {
   for (int i = 0; i < dim; ++i) variance += (x[i] - mean) * (x[i] - mean);
   const float scale = 1.0f / std::sqrt(variance / static_cast<float>(dim) + 1e-5f);
   for (int i = 0; i < dim; ++i) out[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
-}
-
-// What one head of one row attends to: keys and values of `num_keys`, `stride`
-// floats from one to the next.
-struct Keys {
-  const float* keys;
-  const float* values;
-  const float* score_bias;  // or null
-  int first, end;           // those that are attended to
-  int64_t stride;
-};
-
-void AttendRow(const float* q, const Keys& keys, int width, float* out) {
-  const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-  std::vector<float> scores;
-  for (int j = keys.first; j < keys.end; ++j) {
-    const float bias = keys.score_bias == nullptr ? 0.0f : keys.score_bias[j];
-    scores.push_back(scale * Dot(q, keys.keys + Offset(j, keys.stride), width) + bias);
-  }
-  const float largest = *std::max_element(scores.begin(), scores.end());
-  float total = 0;
-  for (float& score : scores) total += score = std::exp(score - largest);
-  std::fill_n(out, width, 0.0f);
-  for (int j = keys.first; j < keys.end; ++j) {
-    const float* const value = keys.values + Offset(j, keys.stride);
-    const float share = scores[static_cast<size_t>(j - keys.first)] / total;
-    for (int i = 0; i < width; ++i) out[i] += share * value[i];
-  }
 }
 
 }  // namespace
@@ -137,18 +97,19 @@ void CpuStepKernels::Gelu(const GeluArgs& args) {
 
 void CpuStepKernels::SelfAttention(const SelfAttentionArgs& args) {
   const int dim = args.dim, width = args.dim / args.num_heads;
+  std::vector<float> scores;
   for (int s = 0; s < args.num_sequences; ++s) {
     const AttentionSpan& span = args.spans[s];
     for (int i = 0; i < span.num_rows; ++i) {
       for (int head = 0; head < args.num_heads; ++head) {
         const float* const first = Floats(args.qkv) + Offset(span.first_row, 3 * dim);
-        const Keys keys = {first + dim + head * width,
-                           first + 2 * dim + head * width,
-                           /*score_bias=*/nullptr,
-                           std::max(i - span.back, 0),
-                           std::min(i + span.ahead + 1, span.num_rows),
-                           3 * dim};
-        AttendRow(first + Offset(i, 3 * dim) + head * width, keys, width,
+        const AttendedKeys keys = {.keys = first + dim + head * width,
+                                   .values = first + 2 * dim + head * width,
+                                   .first = std::max(i - span.back, 0),
+                                   .end = std::min(i + span.ahead + 1, span.num_rows),
+                                   .key_stride = 3 * dim,
+                                   .value_stride = 3 * dim};
+        AttendRow(first + Offset(i, 3 * dim) + head * width, keys, width, scores,
                   Floats(args.out) + Offset(span.first_row + i, dim) + head * width);
       }
     }
@@ -157,19 +118,20 @@ void CpuStepKernels::SelfAttention(const SelfAttentionArgs& args) {
 
 void CpuStepKernels::CrossAttention(const CrossAttentionArgs& args) {
   const int dim = args.dim, width = args.dim / args.num_heads;
+  std::vector<float> scores;
   for (int s = 0; s < args.num_sequences; ++s) {
     const AttentionSpan& span = args.spans[s];
     const TextSpan& text = args.texts[s];
     const float* const kv = Floats(text.kv) + Offset(2 * args.layer, int64_t{text.num_keys} * dim);
     for (int row = span.first_row; row < span.first_row + span.num_rows; ++row) {
       for (int head = 0; head < args.num_heads; ++head) {
-        const Keys keys = {kv + head * width,
-                           kv + Offset(text.num_keys, dim) + head * width,
-                           text.score_bias,
-                           /*first=*/0,
-                           text.num_keys,
-                           dim};
-        AttendRow(Floats(args.q) + Offset(row, dim) + head * width, keys, width,
+        const AttendedKeys keys = {.keys = kv + head * width,
+                                   .values = kv + Offset(text.num_keys, dim) + head * width,
+                                   .score_bias = text.score_bias,
+                                   .end = text.num_keys,
+                                   .key_stride = dim,
+                                   .value_stride = dim};
+        AttendRow(Floats(args.q) + Offset(row, dim) + head * width, keys, width, scores,
                   Floats(args.out) + Offset(row, dim) + head * width);
       }
     }

@@ -25,8 +25,8 @@ std::vector<KeyRange> RangesWithin(int context, const torch::Tensor& query_frame
 
 // softmax(q k^T / sqrt(D / num_heads)) v by head, each query over its own range.
 // q [B, M, D], k and v [B, N, D]: float32 on the CPU, the elements of a row side
-// by side, D / num_heads a multiple of 4. Returns [B, M, D]. What a row becomes
-// does not depend on the number of threads.
+// by side. Returns [B, M, D]. What a row becomes does not depend on the number of
+// threads.
 torch::Tensor AttendToRanges(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                              std::span<const KeyRange> ranges, int num_heads);
 

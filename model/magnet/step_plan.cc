@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "model/magnet/subcodes_window.h"
+
 namespace magnet {
 namespace {
 
@@ -39,8 +41,8 @@ const T* TakeTable(const std::vector<T>& table, const std::byte*& place) {
 
 AttentionSpan SpanOf(const LmConfig& config, int stage, int first_row, int num_frames) {
   const bool causal = stage > 0 && config.subcodes_attention == SubcodesAttention::kCausal;
-  const bool windowed = stage > 0 && !causal && config.subcodes_context >= 0;
-  const int far = windowed ? std::min(config.subcodes_context, num_frames) : num_frames;
+  const int far =
+      IsWindowed(config, stage) ? std::min(config.subcodes_context, num_frames) : num_frames;
   return {first_row, num_frames, far, causal ? 0 : far};
 }
 

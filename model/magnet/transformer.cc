@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/magnet/subcodes_window.h"
+
 namespace magnet {
 namespace {
 
@@ -12,11 +14,6 @@ nn::LayerNorm MakeNorm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim
 
 // Modules that exist only to give parameters their names in the checkpoint.
 std::shared_ptr<nn::Module> Scope() { return std::make_shared<nn::Module>(); }
-
-bool IsWindowed(const LmConfig& config, int stage) {
-  return stage > 0 && config.subcodes_attention == SubcodesAttention::kWindow &&
-         config.subcodes_context >= 0;
-}
 
 // Beyond it a masked product of all pairs may be faster than a loop over the few.
 constexpr int kMostContextByRanges = 32;
@@ -154,8 +151,7 @@ Visibility MagnetTransformerImpl::Sees(const PassInput& input, const torch::Tens
   const torch::Tensor& weight = output_proj_->weight;
   const bool by_ranges = IsWindowed(config_, input.stage) &&
                          config_.subcodes_context <= kMostContextByRanges && weight.is_cpu() &&
-                         weight.scalar_type() == torch::kFloat &&
-                         config_.dim / config_.num_heads % 4 == 0;
+                         weight.scalar_type() == torch::kFloat;
   if (by_ranges) return {.ranges = RangesWithin(config_.subcodes_context, queries, present)};
   return {.mask = AttentionMask(config_, input.stage, queries, present)};
 }

@@ -106,12 +106,19 @@ void ServerHarness::AddModelAndServe() {
   server_->Serve();
 }
 
-std::shared_ptr<grpc::Channel> ServerHarness::Channel() const {
+std::shared_ptr<grpc::Channel> ConnectedChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(),
-                                   arguments);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  EXPECT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::minutes(1)))
+      << "no connection to " << address;
+  return channel;
+}
+
+std::shared_ptr<grpc::Channel> ServerHarness::Channel() const {
+  return ConnectedChannel(server_->address());
 }
 
 std::unique_ptr<v1::MusicService::Stub> ServerHarness::Stub() const {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/server_harness.h"
@@ -79,7 +80,7 @@ class Process {
 };
 
 std::string BundleFolder() {
-  const std::string folder = ::testing::TempDir() + "/fake_bundle";
+  const std::string folder = absl::StrCat(::testing::TempDir(), "/fake_bundle_", getpid());
   std::filesystem::create_directories(folder);
   std::ofstream(folder + "/config.json") << FormatModelConfig(FakeModelConfig("fake"));
   return folder;
@@ -102,12 +103,7 @@ class ServerProcess : public Process {
   }
 
   const std::string& address() const { return address_; }
-  std::shared_ptr<grpc::Channel> Channel() const {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    return grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
-  }
+  std::shared_ptr<grpc::Channel> Channel() const { return ConnectedChannel(address_); }
 
  private:
   static std::vector<std::string> Arguments(std::vector<std::string> flags) {
@@ -139,8 +135,9 @@ TEST(ServerProcessTest, SigtermWithSixInFlightFinishesThemRefusesTheNextAndExits
     const CallResult result = Generate(server.Channel(), 4);
     if (result.status.ok()) {
       ++finished;
-    } else if (result.reason == "QUEUE_FULL" && ++refused == 1) {
-      full.Notify();
+    } else {
+      EXPECT_EQ(result.reason, "QUEUE_FULL") << result.status.error_message();
+      if (++refused == 1) full.Notify();
     }
   };
   const auto stub = v1::MusicService::NewStub(server.Channel());

@@ -114,6 +114,7 @@ TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
   if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, /*num_clips=*/5);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
+  config.text_first = {.steps = 6, .batch_size = 3};  // killed after it, gone on with before
   EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
   EXPECT_EQ(Curve(folder + "/broken").size(), 8u) << "8 steps before it was killed";
   EXPECT_EQ(Train(config, folder + "/broken"), LoopEnd::kFinished);
@@ -147,13 +148,25 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-// The gradients of step 3, computed with the process that RANK names.
+// The gradients of a step of text alone and of a usual one.
+absl::StatusOr<std::vector<torch::Tensor>> GradientsOfBothKinds(LmTrainer& trainer) {
+  auto text = trainer.GradientsOf(0);
+  if (!text.ok()) return text;
+  std::vector<torch::Tensor> all;
+  for (const torch::Tensor& gradient : *text) all.push_back(gradient.clone());
+  auto usual = trainer.GradientsOf(3);
+  if (!usual.ok()) return usual;
+  all.insert(all.end(), usual->begin(), usual->end());
+  return all;
+}
+
+// Those gradients, computed with the process that RANK names.
 std::vector<torch::Tensor> GradientsTogether(const LmTrainingConfig& config) {
   auto processes = ProcessGroup::FromEnvironment();
   EXPECT_TRUE(processes.ok()) << processes.status();
   if (!processes.ok()) return {};
   LmRun run(config, processes->get());
-  auto gradients = run.trainer->GradientsOf(3);
+  auto gradients = GradientsOfBothKinds(*run.trainer);
   EXPECT_TRUE(gradients.ok()) << gradients.status();
   // Nobody leaves while the other is still reading.
   EXPECT_TRUE((*processes)->Sum({torch::zeros({1})}).ok());
@@ -167,6 +180,7 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, 9);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
+  config.text_first = {.steps = 1, .batch_size = 3};
   if (!::testing::internal::InDeathTestChild()) {
     setenv("WORLD_SIZE", "2", 1);
     setenv("MASTER_ADDR", "127.0.0.1", 1);
@@ -188,8 +202,9 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   for (const char* name : {"WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "RANK"}) unsetenv(name);
 
   config.run.batch_size *= 2;
+  config.text_first.batch_size *= 2;
   LmRun alone(config);
-  const auto expected = alone.trainer->GradientsOf(3);
+  const auto expected = GradientsOfBothKinds(*alone.trainer);
   ASSERT_TRUE(expected.ok()) << expected.status();
   ASSERT_EQ(together.size(), expected->size());
   double largest = 0;
@@ -270,6 +285,14 @@ TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
   status = PartsError(wrong);
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("lm.dim 64 against 32"));
+
+  wrong.lm.dim = 32;
+  wrong.neighbour_start = true;
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("neighbour_start"));
+  wrong = config;
+  wrong.text_first.steps = 1;
+  wrong.train_text_encoder = false;
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("text_first.steps"));
 }
 
 // Breaks where a run with NaN goes on, or its weights are destroyed by it.
