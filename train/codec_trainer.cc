@@ -104,7 +104,10 @@ CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec
 
 TensorMap CodecTrainer::Trained() const {
   TensorMap trained;
-  for (const auto& item : codec_->named_parameters()) trained[item.key()] = item.value();
+  for (const auto& item : codec_->named_parameters()) {
+    if (config_.decoder_only && !absl::StartsWith(item.key(), "decoder.")) continue;
+    trained[item.key()] = item.value();
+  }
   return trained;
 }
 
@@ -153,21 +156,24 @@ absl::Status CodecTrainer::InitializeCodebooks(int64_t step) {
   return processes_.Broadcast(shared);
 }
 
+torch::Tensor CodecTrainer::Encode(const torch::Tensor& target, bool quantized,
+                                   Quantization& quantization) {
+  const torch::AutoGradMode gradients(!config_.decoder_only);
+  const torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
+  if (!quantized) return latent;
+  quantization = codebooks_->Quantize(AsVectors(latent));
+  // Straight through: the decoder sees centroids, the encoder its gradient.
+  return latent + (AsLatent(quantization.quantized, target.size(0)) - latent).detach();
+}
+
 CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const CodecPhase& phase) {
   Losses losses;
   torch::Tensor decoded;
-  torch::Tensor commitment;
   {
     const AutocastGuard autocast(device_);
-    torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
-    if (phase.quantized) {
-      losses.quantization = codebooks_->Quantize(AsVectors(latent));
-      commitment = losses.quantization.commitment;
-      // Straight through: the decoder sees centroids, the encoder its gradient.
-      latent = latent + (AsLatent(losses.quantization.quantized, target.size(0)) - latent).detach();
-    }
-    decoded = codec_->decoder()->forward(latent);
+    decoded = codec_->decoder()->forward(Encode(target, phase.quantized, losses.quantization));
   }
+  const torch::Tensor& commitment = losses.quantization.commitment;
   losses.wave = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
   const torch::Tensor waveform = (losses.wave - target).abs().mean();
   const torch::Tensor mel = mel_loss_(losses.wave, target);
@@ -234,7 +240,7 @@ absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
         "; batch: the ", config_.run.batch_size, " crops of seed ", config_.run.seed));
   }
   optimizer_->Update(rate);
-  if (phase->quantized) {
+  if (phase->quantized && !config_.decoder_only) {
     DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kCentroid,
                      static_cast<uint64_t>(step), /*item=*/1);
     absl::StatusOr<int64_t> dead = codebooks_->Update(losses.quantization, draws);
@@ -315,8 +321,8 @@ std::string CodecTrainer::Fingerprint() const {
   const CodecConfig& codec = config_.codec;
   return absl::StrCat("codec ", codec.sample_rate_hz, " Hz, hop ", codec.hop_length(), ", filters ",
                       codec.num_filters, ", ", codec.num_codebooks, "x", codec.codebook_size, "x",
-                      codec.dimension, discriminator_ ? ", adversarial" : "", ", seed ",
-                      config_.run.seed);
+                      codec.dimension, discriminator_ ? ", adversarial" : "",
+                      config_.decoder_only ? ", decoder only" : "", ", seed ", config_.run.seed);
 }
 
 TensorMap CodecTrainer::CodecTensors(const TensorMap& state) const {

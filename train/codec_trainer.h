@@ -69,6 +69,8 @@ class CodecTrainer : public TrainingTask {
   PhaseAt PhaseOf(int64_t step) const;
   torch::Tensor DrawWaves(int64_t step, DrawPurpose purpose) const;
   absl::Status InitializeCodebooks(int64_t step);
+  // What the decoder sees of waves [B, N]: [B, D, T]. Sets `quantization` where quantized.
+  torch::Tensor Encode(const torch::Tensor& target, bool quantized, Quantization& quantization);
   Losses Forward(const torch::Tensor& target, const CodecPhase& phase);
   absl::Status TrainDiscriminator(const torch::Tensor& target, const torch::Tensor& wave,
                                   double learning_rate, Metrics& metrics);

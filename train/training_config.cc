@@ -117,6 +117,7 @@ void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.String("validation_rows", c.validation_rows, 0, kPathBytes);
   v.Double("max_audio_hours", c.max_audio_hours, 1e-4, 1e4);
   v.String("start_from", c.start_from, 0, kPathBytes);
+  v.Bool("decoder_only", c.decoder_only);
   v.Double("crop_seconds", c.crop_seconds, 0.01, 60);
   v.IntList("mel_windows", c.mel_windows, 16, 16, 65'536);
   v.Int("mel_bands", c.mel_bands, 1, 1'024);
@@ -169,6 +170,14 @@ absl::StatusOr<CodecTrainingConfig> ParseCodecTrainingConfig(const std::string& 
           source, ": phases[", i, "].quantized: expected true, as in the phase before it"));
     }
     was_quantized = config.phases[i].quantized;
+  }
+  if (config.decoder_only && config.start_from.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": decoder_only: expected start_from, whose encoder is kept"));
+  }
+  if (config.decoder_only && !config.phases.front().quantized) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": phases[0].quantized: expected true with decoder_only"));
   }
   return config;
 }

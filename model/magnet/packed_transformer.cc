@@ -65,38 +65,30 @@ PackedTransformer::PackedTransformer(MagnetTransformer transformer,
 
 PackedTransformer::~PackedTransformer() = default;
 
-PackedTransformer::Weight PackedTransformer::Find(const std::string& weight,
-                                                  const std::string& bias) const {
-  const auto parameters = transformer_->named_parameters();
-  const torch::Tensor* const found = parameters.find(bias);
-  return {Elements(parameters[weight]), found == nullptr ? nullptr : Elements(*found)};
-}
-
 void PackedTransformer::LoadWeights() {
   const auto parameters = transformer_->named_parameters();
+  const auto find = [&](const std::string& prefix) -> Weight {
+    const torch::Tensor* const bias = parameters.find(prefix + "bias");
+    return {Elements(parameters[prefix + "weight"]), bias == nullptr ? nullptr : Elements(*bias)};
+  };
   for (int i = 0; i < config_.num_layers; ++i) {
     const std::string layer = "transformer.layers." + std::to_string(i) + ".";
-    const auto weight = [&](const std::string& name) {
-      return Find(layer + name + ".weight", layer + name + ".bias");
-    };
-    const auto projection = [&](const std::string& name) {
-      return Find(layer + name + ".in_proj_weight", layer + name + ".in_proj_bias");
-    };
-    layers_.push_back({.norm1 = weight("norm1"),
-                       .norm_cross = weight("norm_cross"),
-                       .norm2 = weight("norm2"),
-                       .qkv = projection("self_attn"),
-                       .out = weight("self_attn.out_proj"),
-                       .cross_q = projection("cross_attention"),  // the first D rows of it
-                       .cross_out = weight("cross_attention.out_proj"),
-                       .linear1 = weight("linear1"),
-                       .linear2 = weight("linear2"),
-                       .null_output = transformer_->NullOutput(i)});
+    layers_.push_back(
+        {.norm1 = find(layer + "norm1."),
+         .norm_cross = find(layer + "norm_cross."),
+         .norm2 = find(layer + "norm2."),
+         .qkv = find(layer + "self_attn.in_proj_"),
+         .out = find(layer + "self_attn.out_proj."),
+         .cross_q = find(layer + "cross_attention.in_proj_"),  // the first D rows of it
+         .cross_out = find(layer + "cross_attention.out_proj."),
+         .linear1 = find(layer + "linear1."),
+         .linear2 = find(layer + "linear2."),
+         .null_output = transformer_->NullOutput(i)});
   }
-  out_norm_ = Find("out_norm.weight", "out_norm.bias");
+  out_norm_ = find("out_norm.");
   for (int k = 0; k < config_.num_codebooks; ++k) {
     const std::string head = "linears." + std::to_string(k);
-    heads_.push_back(Find(head + ".weight", head + ".bias").weight);
+    heads_.push_back(find(head + ".").weight);
     const torch::Tensor* const bias = parameters.find(head + ".bias");
     head_bias_.push_back(bias == nullptr ? torch::Tensor() : bias->to(torch::kFloat).contiguous());
   }

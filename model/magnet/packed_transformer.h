@@ -63,7 +63,6 @@ class PackedTransformer {
                                       // undefined: zero
   };
 
-  Weight Find(const std::string& weight, const std::string& bias) const;
   void LoadWeights();
   void EnsureRoom(const StepPlan& plan, size_t table_bytes);
   torch::Tensor Buffer(torch::Tensor& buffer, int64_t count, torch::Dtype dtype);

@@ -96,6 +96,28 @@ TEST_F(CodecTrainerTest, LearnsThenQuantizes) {
   }
 }
 
+// Breaks where codes that were made before mean something else afterwards.
+TEST_F(CodecTrainerTest, DecoderOnlyKeepsEncoderAndCodebooks) {
+  const auto whole = Trainer();
+  Run(*whole, 0, 90);
+  TensorMap before;
+  for (const auto& [name, tensor] : whole->CodecTensors({})) before[name] = tensor.clone();
+
+  config_.start_from = "the codec above";
+  config_.decoder_only = true;
+  config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
+  EncodecModel codec(config_.codec);
+  ASSERT_TRUE(LoadModule(before, "before", *codec).ok());
+  CodecTrainer trainer(config_, codec, *pool_, pool_.get(), TrainingDevice(), *processes_);
+  const double mel = trainer.Validate()->at("validation_loss");
+  Run(trainer, 0, 60);
+  EXPECT_LT(trainer.Validate()->at("validation_loss"), mel) << "the decoder learns";
+  for (const auto& [name, tensor] : trainer.CodecTensors({})) {
+    const bool of_decoder = name.rfind("decoder.", 0) == 0;
+    EXPECT_NE(torch::equal(tensor, before.at(name)), of_decoder) << name;
+  }
+}
+
 // Breaks where a resumed codec training is another one.
 TEST_F(CodecTrainerTest, StateIsAllThatStepsDependOn) {
   config_.phases[0].steps = 4;

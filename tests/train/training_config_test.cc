@@ -55,6 +55,18 @@ TEST(TrainingConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
   EXPECT_EQ(config->sampling.span_arrangement, SpanArrangement::kStride1);
 }
 
+// Breaks where a decoder would be trained on codes of an encoder that nobody has.
+TEST(TrainingConfigTest, DecoderOnlyNeedsACodecToGoOnFrom) {
+  const std::string data = "rows: r\naudio: a\ndecoder_only: true\n";
+  const auto error = [](const std::string& yaml) {
+    return std::string(ParseCodecTrainingConfig(yaml, "run.yaml").status().message());
+  };
+  EXPECT_THAT(error(data + "phases: [{steps: 1, quantized: true}]"),
+              HasSubstr("run.yaml: decoder_only: expected start_from"));
+  EXPECT_THAT(error(data + "start_from: c\nphases: [{steps: 1}]"),
+              HasSubstr("run.yaml: phases[0].quantized: expected true"));
+}
+
 // Breaks where a codec would lose its codebooks again.
 TEST(TrainingConfigTest, CodecPhasesStayQuantized) {
   const auto config = ParseCodecTrainingConfig(
