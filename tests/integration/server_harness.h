@@ -57,9 +57,12 @@ CallResult ReadAll(grpc::ClientContext& context, grpc::ClientReader<v1::Generate
 // The ErrorInfo's reason; empty when there is none.
 std::string ReasonOf(const grpc::Status& status);
 
-// A connection of its own, without retries. Established when it returns: gRPC 1.51's client now
-// and then reads another errno than connect()'s and calls an attempt under way a failed one, after
-// which a call would fail that the server never saw.
+// A connection of its own, without retries.
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address);
+
+// The same, established when it returns: gRPC 1.51's client now and then reads another errno than
+// connect()'s and calls an attempt under way a failed one, after which a call would fail that the
+// server never saw.
 std::shared_ptr<grpc::Channel> ConnectedChannel(const std::string& address);
 
 class ServerHarness {
