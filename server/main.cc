@@ -1,6 +1,4 @@
 // magnet-server: serves text-to-music models over gRPC. See --help.
-#include <cstdlib>
-
 #include "model/generator.h"
 #include "server/server.h"
 #include "server/server_program.h"
@@ -30,8 +28,5 @@ absl::StatusOr<std::unique_ptr<Generator>> OpenModel(const std::string& folder,
 }  // namespace magnet
 
 int main(int argc, char** argv) {
-  // Threads that spin for work slow down every other program of the machine; the
-  // tensor library reads this when its first thread starts.
-  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   return magnet::RunServerProgram({argv + 1, argv + argc}, magnet::OpenModel);
 }
