@@ -14,7 +14,7 @@ namespace {
 
 constexpr char kLmPrefix[] = "lm.";
 constexpr char kTextPrefix[] = "text_encoder.";
-constexpr char kTextHead[] = "text_head.weight";
+constexpr char kTextHeadPrefix[] = "text_head.";
 constexpr char kAveragePrefix[] = "average.";
 
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
@@ -55,8 +55,9 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   }
   if (config_.text_first.steps > 0) {
     const LmConfig& lm = parts_.config.lm;
-    text_head_ = torch::zeros({lm.num_codebooks * lm.card, lm.text_dim}, device_.device);
-    text_head_.set_requires_grad(true);
+    text_head_ = Dense(lm.text_dim, lm.num_codebooks * lm.card, /*with_bias=*/false);
+    torch::nn::init::zeros_(text_head_->weight);
+    text_head_->to(device_.device);
   }
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
 }
@@ -70,7 +71,7 @@ TensorMap LmTrainer::Trained() const {
     item.value().set_requires_grad(config_.train_text_encoder);
     if (config_.train_text_encoder) trained[kTextPrefix + item.key()] = item.value();
   }
-  if (text_head_.defined()) trained[kTextHead] = text_head_;
+  if (text_head_) trained[absl::StrCat(kTextHeadPrefix, "weight")] = text_head_->weight;
   return trained;
 }
 
@@ -117,9 +118,8 @@ torch::Tensor LmTrainer::Logits(const LmBatch& batch) {
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   const torch::Tensor seen = batch.token_mask.to(device_.device).unsqueeze(2);  // [B, S, 1]
   const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask) * seen;
-  const torch::Tensor means = states.sum(1) / seen.sum(1);  // [B, text_dim]
-  const torch::Tensor logits =
-      torch::linear(means, text_head_).view(batch.code_shares.sizes());  // [B, K, card]
+  const torch::Tensor means = states.sum(1) / seen.sum(1);                         // [B, text_dim]
+  const torch::Tensor logits = text_head_(means).view(batch.code_shares.sizes());  // [B, K, card]
   const torch::Tensor shares = batch.code_shares.to(device_.device);
   return -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
 }
@@ -255,16 +255,10 @@ absl::Status LmTrainer::Restore(const TensorMap& state) {
   if (status.ok() && config_.train_text_encoder) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }
-  if (status.ok()) status = optimizer_->Restore(state);
-  if (!status.ok() || !text_head_.defined()) return status;
-  const auto head = state.find(kTextHead);
-  if (head == state.end() || head->second.sizes() != text_head_.sizes()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: ", kTextHead, ": missing or of another shape"));
+  if (status.ok() && text_head_) {
+    status = LoadModule(Part(state, kTextHeadPrefix), "checkpoint", *text_head_);
   }
-  const torch::NoGradGuard no_grad;
-  text_head_.copy_(head->second);
-  return status;
+  return status.ok() ? optimizer_->Restore(state) : status;
 }
 
 std::string LmTrainer::Fingerprint() const {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/layers/linear.h"
 #include "train/code_shards.h"
 #include "train/lm_batch.h"
 #include "train/lm_parts.h"
@@ -82,7 +83,7 @@ class LmTrainer : public TrainingTask {
   ProcessGroup& processes_;
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
-  torch::Tensor text_head_;  // [K card, text_dim], undefined without text_first
+  Dense text_head_{nullptr};  // text_dim -> K card, null without text_first
   std::unique_ptr<Optimizer> optimizer_;
 };
 
