@@ -89,13 +89,19 @@ void Scheduler::Cancel(JobId id, absl::Status status) {
     absl::MutexLock lock(&mutex_);
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return;
-    if (found->second->started) return SetEnding(*found->second, std::move(status));
+    if (BelongsToModelThread(*found->second)) {
+      return SetEnding(*found->second, std::move(status));
+    }
     waiting = found->second;
     CountIfGivenUp(*waiting, status);
     RemoveFromLine(*waiting);
   }
   ReportEnd(*waiting, std::move(status));
 }
+
+// Whoever ends a job must be the only one: a waiting job that the model thread has found past its
+// deadline is already the model thread's.
+bool Scheduler::BelongsToModelThread(const Job& job) const { return job.started || job.ending; }
 
 // The first reason to end a job is the one that counts.
 void Scheduler::SetEnding(Job& job, absl::Status status) {
@@ -115,7 +121,7 @@ void Scheduler::CancelAll(const absl::Status& status) {
   {
     absl::MutexLock lock(&mutex_);
     for (const auto& [id, job] : jobs_) {
-      if (job->started) {
+      if (BelongsToModelThread(*job)) {
         SetEnding(*job, status);
       } else {
         waiting.push_back(job);

@@ -103,6 +103,7 @@ class Scheduler {
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsRunnable(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  bool BelongsToModelThread(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetEnding(Job& job, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountIfGivenUp(const Job& job, const absl::Status& status);
   void EndCancelledJobs() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -34,6 +34,7 @@ class RecordingListener : public JobListener {
     return absl::OkStatus();
   }
   void OnFinished(const JobReport& report) override {
+    if (on_finished_) on_finished_();
     absl::MutexLock lock(&mutex_);
     ++finished_calls_;
     report_ = report;
@@ -42,6 +43,9 @@ class RecordingListener : public JobListener {
 
   // Called before the samples are taken, on the model thread. Set before Submit.
   void CallOnAudio(std::function<void()> on_audio) { on_audio_ = std::move(on_audio); }
+
+  // Called before the end is noted, on the thread that reports it. Set before Submit.
+  void CallOnFinished(std::function<void()> on_finished) { on_finished_ = std::move(on_finished); }
 
   // Room for so many samples, then none until GiveRoom.
   void LimitRoom(int64_t samples) { room_ = samples; }
@@ -79,6 +83,7 @@ class RecordingListener : public JobListener {
   JobReport report_;
   std::vector<float> samples_;
   std::function<void()> on_audio_;
+  std::function<void()> on_finished_;
   std::atomic<int64_t> room_ = std::numeric_limits<int64_t>::max();
   std::atomic<bool> has_room_ = true;
 };

@@ -190,6 +190,35 @@ TEST_F(SchedulerTest, CancelWhileQueuedFreesThePlaceAtOnce) {
   EXPECT_EQ(control_->created(), 2) << "a cancelled request in the queue must cost nothing";
 }
 
+// The client hangs up while the model thread ends what is past its deadline: if both end the same
+// job, its place is given back twice and its listener, gone after the first end, is called again.
+TEST_F(SchedulerTest, CancelOfAJobPastItsDeadlineLeavesTheEndToTheModelThread) {
+  ManualClock clock;
+  Scheduler scheduler({.admission = {.max_running = 1, .max_waiting = 2}}, clock, metrics_);
+  scheduler.SetReadiness(Readiness::kServing);
+  control_->CloseGate();
+  auto running = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(scheduler.Submit(Request(1, 1), running).ok());
+  ASSERT_TRUE(control_->AwaitStepCalls(1));
+
+  auto first = std::make_shared<RecordingListener>(),
+       second = std::make_shared<RecordingListener>();
+  JobId second_id = 0;
+  first->CallOnFinished([&] { scheduler.Cancel(second_id, absl::CancelledError("test")); });
+  JobRequest late = Request(2, 1);
+  late.deadline = clock.Now() + absl::Seconds(1);
+  ASSERT_TRUE(scheduler.Submit(late, first).ok());
+  second_id = scheduler.Submit(late, second).value();
+  clock.AdvanceOneSecond();
+  control_->OpenGate();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(first->Await().status));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(second->Await().status));
+  EXPECT_TRUE(running->Await().status.ok());
+  EXPECT_THAT(metrics_.Text(), HasSubstr("magnet_cancelled_total{phase=\"queued\"} 2\n"));
+  ASSERT_TRUE(scheduler.WaitUntilIdle(absl::Seconds(30)));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("magnet_requests_waiting 0\n")) << "a place is lost";
+}
+
 TEST_F(SchedulerTest, CancelWhileRunningEndsWithinOneStep) {
   control_->CloseGate();
   Start({});
