@@ -30,7 +30,12 @@ const SpanCountTable& LmBatchMaker::SpanCounts(int64_t step) const {
 }
 
 absl::StatusOr<LmBatch> LmBatchMaker::Training(const BatchPlace& place, int batch_size) {
-  return Assemble(DrawItems(place, batch_size), NumFrames(place.step), DrawStage(place));
+  std::vector<Item> items = DrawItems(place, batch_size);
+  for (int i = 0; i < batch_size; ++i) {
+    items[i].span_mask = DrawSpanMask(SpanCounts(place.step), static_cast<uint64_t>(place.step),
+                                      place.first_item + i);
+  }
+  return Assemble(items, NumFrames(place.step), DrawStage(place));
 }
 
 absl::StatusOr<TextBatch> LmBatchMaker::Texts(const BatchPlace& place, int batch_size) {
@@ -87,7 +92,6 @@ LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t it
   const CaptionOptions caption{options_.captions.choice, options_.captions.control_chance,
                                draw(DrawPurpose::kCaption).Bits()};
   drawn.caption = CaptionOf(clips_.row(drawn.clip), caption, static_cast<uint64_t>(epoch));
-  drawn.span_mask = DrawSpanMask(SpanCounts(step), static_cast<uint64_t>(step), item);
   drawn.is_null = draw(DrawPurpose::kCondition).Uniform() < options_.condition_dropout;
   return drawn;
 }

@@ -84,8 +84,8 @@ class LmBatchMaker {
     int64_t clip = 0;
     int64_t begin = 0;  // first frame of the crop
     std::string caption;
-    torch::Tensor span_mask;  // [T] bool
     bool is_null = false;
+    torch::Tensor span_mask;  // [T] bool; of Assemble's items
   };
 
   const SpanCountTable& SpanCounts(int64_t step) const;

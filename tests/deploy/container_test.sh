@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # The image of the Dockerfile is built and run for real, without a container daemon: buildah
-# builds the CPU image around the installed tree, and the image's own command and health check
-# run as its user, without capabilities, on a read-only root file system, in namespaces of
-# mounts, processes and network. If it fails, the image does not serve, is not confined, or has
-# grown CUDA libraries.
+# builds it, and the image's own command and health check run as its user, without capabilities,
+# on a read-only root file system, in namespaces of mounts, processes and network. If it fails,
+# the image does not serve, is not confined, has grown CUDA libraries, or lacks some.
 #
-# usage: container_test.sh ROOT PREFIX BUNDLE CACHE_FOLDER
+# usage: container_test.sh ROOT PREFIX BUNDLE CACHE_FOLDER [KIND]
+#   KIND cpu       the CPU image around the installed tree PREFIX (the default)
+#        gpu       the GPU image around PREFIX, with its component cuda; served by the CPU
+#        compiled  the CPU image, compiled inside (PREFIX is not used): what CI leaves out, for
+#                  it takes as long as a build
 # The base is made by debootstrap and kept in CACHE_FOLDER (80 MB); needs root and the network.
 set -euo pipefail
-root=$1 prefix=$(realpath "$2") bundle=$(realpath "$3") cache=$4
+root=$(realpath "$1") prefix=$(realpath -m "$2") bundle=$(realpath "$3") cache=$4 kind=${5:-cpu}
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 [ "$(id -u)" = 0 ] || skip "building images needs root"
 need buildah debootstrap unshare ip python3
@@ -19,7 +22,7 @@ if ! mountpoint -q /; then
   # shellcheck disable=SC2016 # the inner shell expands
   unshare --mount --propagation unchanged \
     bash -c 'mount --rbind / "$0" && exec chroot "$0" "$@"' "$mounted" \
-    "$script" "$root" "$prefix" "$bundle" "$(realpath -m "$cache")" || status=$?
+    "$script" "$root" "$prefix" "$bundle" "$(realpath -m "$cache")" "$kind" || status=$?
   rmdir "$mounted"
   exit "$status"
 fi
@@ -53,11 +56,28 @@ b commit --quiet --rm "$container" docker.io/library/debian:bookworm-slim >/dev/
 # ---- the image -----------------------------------------------------------
 # A context as the project's root is one, with the installed tree where `docker build` of the
 # Dockerfile's first lines expects it.
-mkdir -p "$work/context/build"
-cp -r "$root/deploy" "$root/models" "$root/Dockerfile" "$root/.dockerignore" "$work/context"
-cp -r --reflink=auto "$prefix" "$work/context/build/install"
-b bud --pull=never --layers=false --tag localhost/magnet --build-arg BINARIES=prebuilt \
-  --build-arg VERSION=1.2.3 "$work/context" >"$work/log" 2>&1 || { tail -20 "$work/log"; fail "buildah bud"; }
+mkdir -p "$work/context"
+tar -C "$root" --exclude='__pycache__' -c Dockerfile .dockerignore \
+  CMakeLists.txt CMakePresets.json LICENSE bench client cmake deploy model models proto server train |
+  tar -C "$work/context" -x
+options=(--pull=never --layers=false --tag localhost/magnet --build-arg VERSION=1.2.3)
+case $kind in
+  cpu) options+=(--build-arg BINARIES=prebuilt) ;;
+  gpu) options+=(--build-arg BINARIES=prebuilt --build-arg DEVICE=gpu) ;;
+  compiled)
+    # A network may have a certificate authority of its own.
+    authorities=/etc/ssl/certs/ca-certificates.crt
+    printf '[global]\ncert = /run/authorities.crt\n' >"$work/pip.conf"
+    options+=(--build-arg BINARIES=build --volume "$work/pip.conf:/etc/pip.conf:ro"
+      --volume "$authorities:/run/authorities.crt:ro")
+    ;;
+  *) fail "KIND: expected cpu, gpu or compiled, found $kind" ;;
+esac
+if [ "$kind" != compiled ]; then
+  mkdir -p "$work/context/build"
+  cp -r --reflink=auto "$prefix" "$work/context/build/install"
+fi
+b bud "${options[@]}" "$work/context" >"$work/log" 2>&1 || { tail -20 "$work/log"; fail "buildah bud"; }
 rm -rf "$work/context"
 
 b inspect --type image localhost/magnet >"$work/image.json"
@@ -80,7 +100,15 @@ container=$(b from --pull-never localhost/magnet)
 image=$(b mount "$container")
 found=$(find "$image" -name '*.so*' -printf '%f\n' |
   grep -E '^lib(cu|nv|nccl|torch_cuda|c10_cuda|torch_nv|caffe2_nv)' | sort | xargs)
-[ "$found" = "libcudart.so.13 libcupti.so.13" ] || fail "CUDA libraries in the CPU image: $found"
+if [ "$kind" = gpu ]; then
+  # The driver's library comes with the machine. libmagnet_cuda.so is opened beside LibTorch's.
+  missing=$(chroot "$image" sh -c 'ldd /usr/local/lib/magnet/lib*.so*' |
+    grep 'not found' | grep -v 'libcuda\.so\.1' | sort -u || true)
+  [ -z "$missing" ] || fail "libraries missing in the GPU image: $missing"
+  [ -e "$image/usr/local/lib/magnet/libmagnet_cuda.so" ] || fail "no libmagnet_cuda.so in the image"
+else
+  [ "$found" = "libcudart.so.13 libcupti.so.13" ] || fail "CUDA libraries in the CPU image: $found"
+fi
 
 # ---- running it ----------------------------------------------------------
 mkdir -p "$work/out"
@@ -119,6 +147,6 @@ unshare --mount --net --pid --fork --kill-child --propagation private \
 [ "$(head -c 4 "$work/out/clip.wav")" = RIFF ] || fail "clip.wav is not a WAV file"
 
 size() { du -sm --apparent-size "$@" | awk '{sum += $1} END {print sum}'; }
-echo "passed: CPU image $(size "$image") MB unpacked: Debian and its libraries" \
+echo "passed: $kind image $(size "$image") MB unpacked: Debian and its libraries" \
   "$(($(size "$image") - $(size "$image/usr/local"))) MB," \
   "LibTorch $(size "$image/usr/local/lib/magnet") MB, programs $(size "$image/usr/local/bin") MB"
