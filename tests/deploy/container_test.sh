@@ -98,15 +98,15 @@ PYTHON
 
 container=$(b from --pull-never localhost/magnet)
 image=$(b mount "$container")
-found=$(find "$image" -name '*.so*' -printf '%f\n' |
-  grep -E '^lib(cu|nv|nccl|torch_cuda|c10_cuda|torch_nv|caffe2_nv)' | sort | xargs)
 if [ "$kind" = gpu ]; then
-  # The driver's library comes with the machine. libmagnet_cuda.so is opened beside LibTorch's.
-  missing=$(chroot "$image" sh -c 'ldd /usr/local/lib/magnet/lib*.so*' |
-    grep 'not found' | grep -v 'libcuda\.so\.1' | sort -u || true)
-  [ -z "$missing" ] || fail "libraries missing in the GPU image: $missing"
   [ -e "$image/usr/local/lib/magnet/libmagnet_cuda.so" ] || fail "no libmagnet_cuda.so in the image"
+  chroot "$image" sh -c 'ldd /usr/local/lib/magnet/lib*.so*' >"$work/needed" || fail "ldd in the image"
+  # The driver's library comes with the machine.
+  missing=$(sed '/libcuda\.so\.1 /d' "$work/needed" | sed -n '/not found/p' | sort -u)
+  [ -z "$missing" ] || fail "libraries missing in the GPU image: $missing"
 else
+  found=$(find "$image" -name '*.so*' -printf '%f\n' |
+    grep -E '^lib(cu|nv|nccl|torch_cuda|c10_cuda|torch_nv|caffe2_nv)' | sort | xargs)
   [ "$found" = "libcudart.so.13 libcupti.so.13" ] || fail "CUDA libraries in the CPU image: $found"
 fi
 
