@@ -168,7 +168,11 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
 absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Placement& placement,
                              Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
-  engine.transformer->to(placement.dtype);
+  if (placement.device.is_cpu()) {
+    engine.transformer->ComputeIn(placement.dtype);
+  } else {
+    engine.transformer->to(placement.dtype);
+  }
   engine.transformer->eval();
   const absl::Status loaded =
       LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);

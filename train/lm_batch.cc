@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "train/annotations.h"
 
 namespace magnet {
 namespace {
@@ -42,13 +43,16 @@ absl::StatusOr<TextBatch> LmBatchMaker::Texts(const BatchPlace& place, int batch
   const std::vector<Item> items = DrawItems(place, batch_size);
   TextBatch batch;
   batch.code_shares = torch::zeros({batch_size, lm_.num_codebooks, lm_.card});
+  std::vector<torch::Tensor> labels;
   for (int i = 0; i < batch_size; ++i) {
     const int64_t clip = items[i].clip, num_frames = clips_.num_frames(clip);
     const torch::Tensor share =
         torch::full({}, 1.0 / num_frames).expand({lm_.num_codebooks, num_frames});
     batch.code_shares[i].scatter_add_(1, clips_.Codes(clip, 0, num_frames), share);
+    labels.push_back(ClipLabels(clips_.row(clip)));
     batch.locations.push_back(clips_.row(clip).location);
   }
+  batch.clip_labels = torch::stack(labels);
   if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
     return status;
   }
@@ -87,13 +91,29 @@ LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t it
   };
   Item drawn;
   drawn.clip = order_[used % clips_.size()];
-  const int64_t slack = clips_.num_frames(drawn.clip) - NumFrames(step);
-  if (slack > 0) drawn.begin = draw(DrawPurpose::kCrop).Below(slack + 1);
+  PlaceCrop(step, draw(DrawPurpose::kCrop), drawn);
   const CaptionOptions caption{options_.captions.choice, options_.captions.control_chance,
                                draw(DrawPurpose::kCaption).Bits()};
   drawn.caption = CaptionOf(clips_.row(drawn.clip), caption, static_cast<uint64_t>(epoch));
   drawn.is_null = draw(DrawPurpose::kCondition).Uniform() < options_.condition_dropout;
   return drawn;
+}
+
+// A window somewhere in the clip, and the crop somewhere in the window: its frames keep
+// the positions they have there.
+void LmBatchMaker::PlaceCrop(int64_t step, DrawStream draws, Item& item) const {
+  const int64_t num_frames = clips_.num_frames(item.clip);
+  const int64_t window = std::min<int64_t>(lm_.window_frames, num_frames);
+  const int64_t slack = std::max<int64_t>(window - NumFrames(step), 0);
+  item.first_frame = draws.Below(slack + 1);
+  item.begin = item.first_frame + draws.Below(num_frames - window + 1);
+}
+
+torch::Tensor LmBatchMaker::LabelsOf(const Item& item, int num_frames) const {
+  const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+  const torch::Tensor labels =
+      FrameLabels(clips_.row(item.clip), clips_.info().frame_rate_hz, item.begin, count);
+  return torch::constant_pad_nd(labels, {0, num_frames - count}, kUnlabelled).t();
 }
 
 torch::Tensor LmBatchMaker::DrawSpanMask(const SpanCountTable& table, uint64_t step,
@@ -139,7 +159,17 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
   }
   batch.num_masked = batch.loss_mask.sum().item<int64_t>();
   batch.is_null = torch::zeros({batch_size}, torch::kBool);
-  for (int64_t i = 0; i < batch_size; ++i) batch.is_null[i] = items[i].is_null;
+  batch.first_frames = torch::zeros({batch_size}, torch::kLong);
+  std::vector<torch::Tensor> labels;
+  for (int64_t i = 0; i < batch_size; ++i) {
+    batch.is_null[i] = items[i].is_null;
+    batch.first_frames[i] = items[i].first_frame;
+    if (options_.with_labels && stage == 0) labels.push_back(LabelsOf(items[i], num_frames));
+  }
+  if (!labels.empty()) {
+    batch.frame_labels = torch::stack(labels);
+    batch.num_labels = batch.frame_labels.ne(kUnlabelled).sum().item<int64_t>();
+  }
   if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
     return status;
   }

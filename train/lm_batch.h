@@ -20,14 +20,18 @@ namespace magnet {
 
 struct LmBatch {
   int stage = 0;
-  torch::Tensor input;       // [B, K, T] int64: codebooks before `stage` as they are, its own
-                             // masked by spans, those after it all masked; padding is masked
-  torch::Tensor targets;     // [B, T] int64: codes of codebook `stage`, 0 in padding
-  torch::Tensor loss_mask;   // [B, T] bool: masked by a span and no padding
-  torch::Tensor token_ids;   // [B, S] int64, padded with 0
-  torch::Tensor token_mask;  // [B, S] bool: no padding
-  torch::Tensor is_null;     // [B] bool: the condition is dropped
-  int64_t num_masked = 0;    // true entries of loss_mask
+  torch::Tensor input;         // [B, K, T] int64: codebooks before `stage` as they are, its own
+                               // masked by spans, those after it all masked; padding is masked
+  torch::Tensor targets;       // [B, T] int64: codes of codebook `stage`, 0 in padding
+  torch::Tensor loss_mask;     // [B, T] bool: masked by a span and no padding
+  torch::Tensor first_frames;  // [B] int64: where in the window each crop begins
+  torch::Tensor frame_labels;  // [B, T, kinds] int64 (annotations.h); undefined where no
+                               // annotations are learnt, or the stage is not the first
+  int64_t num_labels = 0;      // entries of frame_labels that are not kUnlabelled
+  torch::Tensor token_ids;     // [B, S] int64, padded with 0
+  torch::Tensor token_mask;    // [B, S] bool: no padding
+  torch::Tensor is_null;       // [B] bool: the condition is dropped
+  int64_t num_masked = 0;      // true entries of loss_mask
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
@@ -36,6 +40,7 @@ struct TextBatch {
   torch::Tensor token_ids;             // [B, S] int64, padded with 0
   torch::Tensor token_mask;            // [B, S] bool: no padding
   torch::Tensor code_shares;           // [B, K, card] float32: how often a clip has each code
+  torch::Tensor clip_labels;           // [B, kinds] int64 (annotations.h)
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
@@ -46,6 +51,7 @@ struct LmBatchOptions {
   CaptionConfig captions;
   ShortCropConfig short_crops;
   std::vector<int> stage_weights{};  // empty: equal
+  bool with_labels = false;          // fill in frame_labels
 };
 
 // Where a batch lies in a step of all processes.
@@ -82,13 +88,16 @@ class LmBatchMaker {
  private:
   struct Item {
     int64_t clip = 0;
-    int64_t begin = 0;  // first frame of the crop
+    int64_t begin = 0;        // first frame of the crop, in the clip
+    int64_t first_frame = 0;  // likewise, in the window
     std::string caption;
     bool is_null = false;
     torch::Tensor span_mask;  // [T] bool; of Assemble's items
   };
 
   const SpanCountTable& SpanCounts(int64_t step) const;
+  void PlaceCrop(int64_t step, DrawStream draws, Item& item) const;
+  torch::Tensor LabelsOf(const Item& item, int num_frames) const;  // [T, kinds] int64
   Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
   torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;
   int DrawStage(const BatchPlace& place) const;

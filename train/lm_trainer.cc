@@ -1,12 +1,15 @@
 #include "train/lm_trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "train/annotations.h"
 #include "train/masked_loss.h"
 
 namespace magnet {
@@ -15,6 +18,8 @@ namespace {
 constexpr char kLmPrefix[] = "lm.";
 constexpr char kTextPrefix[] = "text_encoder.";
 constexpr char kTextHeadPrefix[] = "text_head.";
+constexpr char kClipLabelPrefix[] = "clip_label_head.";
+constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
@@ -23,7 +28,8 @@ LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
           .condition_dropout = config.condition_dropout,
           .captions = config.captions,
           .short_crops = config.short_crops,
-          .stage_weights = config.stage_weights};
+          .stage_weights = config.stage_weights,
+          .with_labels = config.annotation_weight > 0};
 }
 
 // The tensors whose names begin with `prefix`, without it.
@@ -33,6 +39,19 @@ TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
     if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
   }
   return part;
+}
+
+// A head that knows nothing yet.
+Dense NewHead(int64_t inputs, int64_t outputs, const torch::Device& device) {
+  Dense head(inputs, outputs, /*with_bias=*/false);
+  torch::nn::init::zeros_(head->weight);
+  head->to(device);
+  return head;
+}
+
+template <size_t N>
+int64_t Sum(const std::array<int64_t, N>& classes) {
+  return std::accumulate(classes.begin(), classes.end(), int64_t{0});
 }
 
 }  // namespace
@@ -53,12 +72,13 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
     validation_batches_ = std::make_unique<LmBatchMaker>(*validation_, parts_.tokenizer,
                                                          parts_.config.lm, BatchOptions(config_));
   }
-  if (config_.text_first.steps > 0) {
-    const LmConfig& lm = parts_.config.lm;
-    text_head_ = Dense(lm.text_dim, lm.num_codebooks * lm.card, /*with_bias=*/false);
-    torch::nn::init::zeros_(text_head_->weight);
-    text_head_->to(device_.device);
+  const LmConfig& lm = parts_.config.lm;
+  const bool text_first = config_.text_first.steps > 0, annotated = config_.annotation_weight > 0;
+  if (text_first) text_head_ = NewHead(lm.text_dim, lm.num_codebooks * lm.card, device_.device);
+  if (text_first && annotated) {
+    clip_label_head_ = NewHead(lm.text_dim, Sum(kClipLabelClasses), device_.device);
   }
+  if (annotated) frame_label_head_ = NewHead(lm.dim, Sum(kFrameLabelClasses), device_.device);
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
 }
 
@@ -71,8 +91,16 @@ TensorMap LmTrainer::Trained() const {
     item.value().set_requires_grad(config_.train_text_encoder);
     if (config_.train_text_encoder) trained[kTextPrefix + item.key()] = item.value();
   }
-  if (text_head_) trained[absl::StrCat(kTextHeadPrefix, "weight")] = text_head_->weight;
+  for (const auto& [prefix, head] : Heads()) trained[prefix + "weight"] = head->weight;
   return trained;
+}
+
+std::vector<std::pair<std::string, Dense>> LmTrainer::Heads() const {
+  std::vector<std::pair<std::string, Dense>> heads;
+  if (text_head_) heads.emplace_back(kTextHeadPrefix, text_head_);
+  if (clip_label_head_) heads.emplace_back(kClipLabelPrefix, clip_label_head_);
+  if (frame_label_head_) heads.emplace_back(kFrameLabelPrefix, frame_label_head_);
+  return heads;
 }
 
 int64_t LmTrainer::ItemsPerStep(int batch_size) const {
@@ -107,21 +135,33 @@ torch::Tensor LmTrainer::TextStates(const torch::Tensor& token_ids,
   return parts_.text_encoder->forward(token_ids.to(device_.device), token_mask.to(device_.device));
 }
 
-torch::Tensor LmTrainer::Logits(const LmBatch& batch) {
+TrainingOutput LmTrainer::Forward(const LmBatch& batch) {
   const AutocastGuard autocast(device_);
   const torch::Tensor seen = batch.token_mask.logical_and(batch.is_null.logical_not().unsqueeze(1));
-  return parts_.lm->forward(batch.input.to(device_.device),
-                            TextStates(batch.token_ids, batch.token_mask), seen.to(device_.device),
-                            batch.stage);
+  return parts_.lm->forward({.codes = batch.input.to(device_.device),
+                             .text_states = TextStates(batch.token_ids, batch.token_mask),
+                             .text_mask = seen.to(device_.device),
+                             .stage = batch.stage,
+                             .first_frames = batch.first_frames});
+}
+
+torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels) {
+  const AutocastGuard autocast(device_);
+  return SummedLabelLoss(frame_label_head_(middle), labels.to(device_.device), kFrameLabelClasses);
 }
 
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
+  const AutocastGuard autocast(device_);
   const torch::Tensor seen = batch.token_mask.to(device_.device).unsqueeze(2);  // [B, S, 1]
   const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask) * seen;
-  const torch::Tensor means = states.sum(1) / seen.sum(1);                         // [B, text_dim]
-  const torch::Tensor logits = text_head_(means).view(batch.code_shares.sizes());  // [B, K, card]
+  const torch::Tensor means = states.sum(1) / seen.sum(1);  // [B, text_dim]
+  const torch::Tensor logits =
+      text_head_(means).to(torch::kFloat).view(batch.code_shares.sizes());  // [B, K, card]
   const torch::Tensor shares = batch.code_shares.to(device_.device);
-  return -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
+  torch::Tensor loss = -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
+  if (!clip_label_head_) return loss;
+  return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),
+                                kClipLabelClasses);
 }
 
 absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step) {
@@ -133,18 +173,30 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
   const absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
   if (!batches.ok()) return batches.status();
   const int num_stages = parts_.config.lm.num_codebooks;
-  torch::Tensor sums = torch::zeros({2, num_stages});  // loss, frames that count
-  for (const LmBatch& batch : *batches) sums[1][batch.stage] += batch.num_masked;
-  const torch::Tensor frames = sums[1];
-  if (absl::Status status = processes_.Sum({frames}); !status.ok()) return status;
-  const double num_frames = std::max(frames.sum().item<double>(), 1.0);
+  // Loss, and what it is summed over: frames of each stage, then labels.
+  torch::Tensor sums = torch::zeros({2, num_stages + 1});
+  for (const LmBatch& batch : *batches) {
+    sums[1][batch.stage] += batch.num_masked;
+    sums[1][num_stages] += batch.num_labels;
+  }
+  const torch::Tensor counts = sums[1];
+  if (absl::Status status = processes_.Sum({counts}); !status.ok()) return status;
+  const double num_frames = std::max(counts.narrow(0, 0, num_stages).sum().item<double>(), 1.0);
+  const double num_labels = std::max(counts[num_stages].item<double>(), 1.0);
 
   PassSums result;
   for (const LmBatch& batch : *batches) {
-    const torch::Tensor loss = SummedCrossEntropy(Logits(batch), batch.targets.to(device_.device),
-                                                  batch.loss_mask.to(device_.device));
+    const TrainingOutput output = Forward(batch);
+    torch::Tensor loss = SummedCrossEntropy(output.logits, batch.targets.to(device_.device),
+                                            batch.loss_mask.to(device_.device));
     sums[0][batch.stage] += loss.item<float>();
-    (loss / num_frames).backward();
+    loss = loss / num_frames;
+    if (batch.num_labels > 0) {
+      const torch::Tensor label_loss = LabelLoss(output.middle, batch.frame_labels);
+      sums[0][num_stages] += label_loss.item<float>();
+      loss = loss + config_.annotation_weight / num_labels * label_loss;
+    }
+    loss.backward();
     absl::StrAppend(&result.clips, result.clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
                     absl::StrJoin(batch.locations, ", "));
   }
@@ -152,19 +204,22 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
   shared.push_back(sums[0]);
   if (absl::Status status = processes_.Sum(shared); !status.ok()) return status;
 
-  result.loss = sums[0].sum().item<double>() / num_frames;
+  result.loss = sums[0].narrow(0, 0, num_stages).sum().item<double>() / num_frames;
   result.items = ItemsPerStep(config_.run.batch_size);
-  for (int k = 0; k < num_stages; ++k) {
-    const double stage_frames = sums[1][k].item<double>();
-    if (stage_frames == 0) continue;
-    result.metrics[absl::StrCat("loss_stage", k)] = sums[0][k].item<double>() / stage_frames;
+  for (int k = 0; k <= num_stages; ++k) {
+    const double count = sums[1][k].item<double>();
+    if (count == 0) continue;
+    const std::string name =
+        k == num_stages ? std::string("loss_annotations") : absl::StrCat("loss_stage", k);
+    result.metrics[name] = sums[0][k].item<double>() / count;
   }
   return result;
 }
 
 absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateText(int64_t step) {
   const int batch_size = config_.text_first.batch_size;
-  PassSums result{.items = ItemsPerStep(batch_size)};
+  PassSums result;
+  result.items = ItemsPerStep(batch_size);
   torch::Tensor sum = torch::zeros({});
   for (const BatchPlace& place : Places(step, batch_size)) {
     const absl::StatusOr<TextBatch> batch = training_batches_->Texts(place, batch_size);
@@ -236,7 +291,7 @@ absl::StatusOr<double> LmTrainer::ValidationLoss(int stage) {
     const int64_t count = std::min<int64_t>(config_.run.batch_size, num_items - first);
     absl::StatusOr<LmBatch> batch = validation_batches_->Validation(first, count, stage);
     if (!batch.ok()) return batch.status();
-    loss += SummedCrossEntropy(Logits(*batch), batch->targets.to(device_.device),
+    loss += SummedCrossEntropy(Forward(*batch).logits, batch->targets.to(device_.device),
                                batch->loss_mask.to(device_.device))
                 .item<double>();
     num_frames += batch->num_masked;
@@ -255,8 +310,8 @@ absl::Status LmTrainer::Restore(const TensorMap& state) {
   if (status.ok() && config_.train_text_encoder) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }
-  if (status.ok() && text_head_) {
-    status = LoadModule(Part(state, kTextHeadPrefix), "checkpoint", *text_head_);
+  for (auto& [prefix, head] : Heads()) {
+    if (status.ok()) status = LoadModule(Part(state, prefix), "checkpoint", *head);
   }
   return status.ok() ? optimizer_->Restore(state) : status;
 }

@@ -28,9 +28,15 @@ namespace magnet {
 //   gradients summed over processes -> clipped -> AdamW -> averaged weights.
 // So a step's gradient depends on its items, not on how they are spread.
 //
+// With annotation_weight, batches of the first stage have a second loss: the middle of the
+// model also tells beat, chord and key of every frame (annotations.h), averaged over all
+// labels. What a caption asks of rhythm and harmony is a small part of the codes'
+// entropy, and hardly moves weights that do not look for it yet.
+//
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
-//   how often each code of each codebook occurs in the clip.
+//   how often each code of each codebook occurs in the clip; with annotation_weight, also
+//   from another head to its key and tempo.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -68,13 +74,17 @@ class LmTrainer : public TrainingTask {
   int64_t ItemsPerStep(int batch_size) const;
   absl::StatusOr<std::vector<LmBatch>> DrawBatches(int64_t step);
   torch::Tensor TextStates(const torch::Tensor& token_ids, const torch::Tensor& token_mask);
-  torch::Tensor Logits(const LmBatch& batch);
+  TrainingOutput Forward(const LmBatch& batch);
+  // Cross-entropy of frame_labels in the middle of the model, summed.
+  torch::Tensor LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels);
   torch::Tensor TextLoss(const TextBatch& batch);
   absl::StatusOr<PassSums> AccumulateGradients(int64_t step);
   absl::StatusOr<PassSums> AccumulateLm(int64_t step);
   absl::StatusOr<PassSums> AccumulateText(int64_t step);
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
+  // Heads that only training has, with the prefixes of their names in a checkpoint.
+  std::vector<std::pair<std::string, Dense>> Heads() const;
 
   const LmTrainingConfig& config_;
   LmParts parts_;
@@ -83,7 +93,9 @@ class LmTrainer : public TrainingTask {
   ProcessGroup& processes_;
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
-  Dense text_head_{nullptr};  // text_dim -> K card, null without text_first
+  Dense text_head_{nullptr};         // text_dim -> K card, null without text_first
+  Dense clip_label_head_{nullptr};   // text_dim -> classes, null without either
+  Dense frame_label_head_{nullptr};  // D -> classes, null without annotation_weight
   std::unique_ptr<Optimizer> optimizer_;
 };
 

@@ -90,6 +90,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
   v.Bool("neighbour_start", c.neighbour_start);
   v.Object("text_first", c.text_first);
+  v.Double("annotation_weight", c.annotation_weight, 0, 1e6);
   v.Object("short_crops", c.short_crops);
   v.IntList("stage_weights", c.stage_weights, 128, 0, 1'000'000);
   v.Object("lm", c.lm);

@@ -89,6 +89,7 @@ struct LmTrainingConfig {
   double condition_dropout = 0.3;
   bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
   TextFirstConfig text_first;
+  double annotation_weight = 0;  // of beats, chords and keys beside the codes (lm_trainer.h)
   ShortCropConfig short_crops;
   std::vector<int> stage_weights;  // how often each stage is trained; empty: equally
   LmConfig lm;                     // num_codebooks, card and text_dim follow from the codec and the

@@ -1,5 +1,8 @@
 #include "model/magnet/attention.h"
 
+#include <cmath>
+#include <limits>
+
 namespace magnet {
 namespace {
 
@@ -19,8 +22,22 @@ torch::Tensor ProjectParts(const torch::Tensor& x, const torch::Tensor& weight,
                        bias.defined() ? bias.narrow(0, part * dim, count * dim) : bias);
 }
 
+// softmax(q k^T / sqrt(width) + mask) v as whole products. In bfloat16 on a CPU, LibTorch's
+// fused attention calls thousands of tiny ones a pass, each with its own set-up.
+torch::Tensor AttendByProducts(const torch::Tensor& q, const torch::Tensor& k,
+                               const torch::Tensor& v, const torch::Tensor& mask) {
+  torch::Tensor scores = torch::matmul(q / std::sqrt(q.size(-1)), k.transpose(-2, -1));
+  if (mask.defined()) {
+    scores = mask.scalar_type() == torch::kBool
+                 ? scores.masked_fill(mask.logical_not(), -std::numeric_limits<float>::infinity())
+                 : scores + mask;
+  }
+  return torch::matmul(scores.softmax(-1), v);
+}
+
 torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                      const torch::Tensor& mask) {
+  if (q.is_cpu() && q.scalar_type() == torch::kBFloat16) return AttendByProducts(q, k, v, mask);
   const c10::optional<torch::Tensor> optional_mask =
       mask.defined() ? c10::make_optional(mask) : c10::nullopt;
   return torch::scaled_dot_product_attention(q, k, v, optional_mask);
@@ -49,7 +66,10 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Te
     v = qkv[2];
   }
   if (!visibility.ranges.empty()) {
-    return out_proj_(AttendToRanges(q, k, v, visibility.ranges, num_heads_));
+    const torch::Tensor attended =
+        AttendToRanges(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
+                       visibility.ranges, num_heads_);
+    return out_proj_(attended.to(q.scalar_type()));
   }
   const torch::Tensor attended = Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_),
                                         SplitHeads(v, num_heads_), visibility.mask);

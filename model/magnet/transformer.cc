@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "model/magnet/subcodes_window.h"
 
@@ -34,6 +35,16 @@ torch::Tensor Dilate(const torch::Tensor& frames, int context, int64_t num_frame
 // Positions of `wanted` inside `present`, both rising, wanted a subset.
 torch::Tensor RowsOf(const torch::Tensor& wanted, const torch::Tensor& present) {
   return torch::searchsorted(present, wanted);
+}
+
+// [num_frames, dim], or [B, num_frames, dim] from each item's first frame on.
+torch::Tensor Positions(int64_t num_frames, int dim, const torch::Tensor& first_frames) {
+  if (!first_frames.defined()) return SinusoidalPositions(static_cast<int>(num_frames), dim);
+  const int64_t end = first_frames.max().item<int64_t>() + num_frames;
+  const torch::Tensor frames = first_frames.unsqueeze(1) + torch::arange(num_frames);
+  return SinusoidalPositions(static_cast<int>(end), dim)
+      .index_select(0, frames.flatten())
+      .view({-1, num_frames, dim});
 }
 
 // [S] -> [1, 1, 1, S] in the type of the scores.
@@ -76,16 +87,23 @@ torch::Tensor TransformerLayerImpl::SelfAttend(const torch::Tensor& x,
                                                const torch::Tensor& query_rows,
                                                const Visibility& visibility) {
   const torch::Tensor kept = query_rows.defined() ? x.index_select(1, query_rows) : x;
-  return kept + self_attn(norm1_(x), query_rows, visibility);
+  return kept + self_attn(norm1_(x).to(linear1_->weight.dtype()), query_rows, visibility);
 }
 
 torch::Tensor TransformerLayerImpl::CrossAttend(const torch::Tensor& x, const LayerKv& text,
                                                 const torch::Tensor& score_bias) {
-  return cross_attention(norm_cross_(x), text, score_bias);
+  return cross_attention(norm_cross_(x).to(linear1_->weight.dtype()), text, score_bias);
 }
 
 torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
-  return x + linear2_(torch::gelu(linear1_(norm2_(x))));
+  return x + linear2_(torch::gelu(linear1_(norm2_(x).to(linear1_->weight.dtype()))));
+}
+
+void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
+  for (auto& item : named_parameters()) {
+    const bool of_norm = item.key().find("norm") != std::string::npos;
+    item.value().set_data(item.value().to(of_norm ? torch::kFloat : dtype));
+  }
 }
 
 MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(config) {
@@ -126,13 +144,14 @@ torch::Tensor MagnetTransformerImpl::NullOutput(int index) {
   return output.defined() ? output.to(torch::kFloat).contiguous() : output;
 }
 
-torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes) {
+torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes,
+                                           const torch::Tensor& first_frames) {
   torch::Tensor x = emb_[0]->as<TokenEmbedding>()->forward(codes.select(1, 0));
   for (int k = 1; k < config_.num_codebooks; ++k) {
     x = x + emb_[k]->as<TokenEmbedding>()->forward(codes.select(1, k));
   }
-  const torch::Tensor positions = SinusoidalPositions(static_cast<int>(codes.size(2)), config_.dim);
-  return x + positions.to(x.device(), x.scalar_type());
+  const torch::Tensor positions = Positions(codes.size(2), config_.dim, first_frames);
+  return x + positions.to(x.device(), out_norm_->weight.scalar_type());
 }
 
 std::vector<torch::Tensor> MagnetTransformerImpl::FramesPerLayer(const PassInput& input) const {
@@ -150,8 +169,7 @@ Visibility MagnetTransformerImpl::Sees(const PassInput& input, const torch::Tens
                                        const torch::Tensor& present) const {
   const torch::Tensor& weight = output_proj_->weight;
   const bool by_ranges = IsWindowed(config_, input.stage) &&
-                         config_.subcodes_context <= kMostContextByRanges && weight.is_cpu() &&
-                         weight.scalar_type() == torch::kFloat;
+                         config_.subcodes_context <= kMostContextByRanges && weight.is_cpu();
   if (by_ranges) return {.ranges = RangesWithin(config_.subcodes_context, queries, present)};
   return {.mask = AttentionMask(config_, input.stage, queries, present)};
 }
@@ -173,7 +191,7 @@ void MagnetTransformerImpl::AddCrossAttention(TransformerLayerImpl& layer, int i
 PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
   const std::vector<torch::Tensor> wanted = FramesPerLayer(input);
   torch::Tensor present = torch::arange(input.codes.size(1));
-  torch::Tensor x = Embed(input.codes.unsqueeze(0));
+  torch::Tensor x = Embed(input.codes.unsqueeze(0), /*first_frames=*/{});
   for (int i = 0; i < config_.num_layers; ++i) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
@@ -188,30 +206,32 @@ PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
   }
   const torch::Tensor logits = linears_[input.stage]
                                    ->as<Dense>()
-                                   ->forward(out_norm_(x))
+                                   ->forward(out_norm_(x).to(dtype()))
                                    .to(torch::kCPU, torch::kFloat)
                                    .contiguous();
   return {logits[0], input.guided ? logits[1] : torch::Tensor()};
 }
 
-torch::Tensor MagnetTransformerImpl::forward(const torch::Tensor& codes,
-                                             const torch::Tensor& text_states,
-                                             const torch::Tensor& text_mask, int stage) {
-  const torch::Tensor is_null = text_mask.any(/*dim=*/1).logical_not().view({-1, 1, 1});
+TrainingOutput MagnetTransformerImpl::forward(const TrainingInput& input) {
+  const torch::Tensor is_null = input.text_mask.any(/*dim=*/1).logical_not().view({-1, 1, 1});
+  const torch::Tensor projected = ProjectText(input.text_states);
   const torch::Tensor conditions =
-      ProjectText(text_states) * text_mask.unsqueeze(-1).to(text_states.dtype());
+      projected * input.text_mask.unsqueeze(-1).to(projected.scalar_type());
   // A null condition attends to its zero vectors, whose number does not matter.
-  const torch::Tensor attends = text_mask.unsqueeze(1).logical_or(is_null).unsqueeze(1);
-  const torch::Tensor frames = torch::arange(codes.size(2), codes.device());
-  const Visibility visibility = {.mask = AttentionMask(config_, stage, frames, frames)};
-  torch::Tensor x = Embed(codes);
-  for (const auto& module : *layers_) {
-    TransformerLayerImpl& layer = *module->as<TransformerLayer>();
+  const torch::Tensor attends = input.text_mask.unsqueeze(1).logical_or(is_null).unsqueeze(1);
+  const torch::Tensor frames = torch::arange(input.codes.size(2), input.codes.device());
+  const Visibility visibility = {.mask = AttentionMask(config_, input.stage, frames, frames)};
+  TrainingOutput output;
+  torch::Tensor x = Embed(input.codes, input.first_frames);
+  for (int i = 0; i < config_.num_layers; ++i) {
+    TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     x = layer.SelfAttend(x, /*query_rows=*/{}, visibility);
     x = x + layer.CrossAttend(x, layer.cross_attention->Project(conditions), attends);
     x = layer.FeedForward(x);
+    if (i + 1 == (config_.num_layers + 1) / 2) output.middle = x;
   }
-  return linears_[stage]->as<Dense>()->forward(out_norm_(x));
+  output.logits = linears_[input.stage]->as<Dense>()->forward(out_norm_(x).to(dtype()));
+  return output;
 }
 
 }  // namespace magnet

@@ -45,6 +45,21 @@ struct PassLogits {
   torch::Tensor uncond;  // likewise; undefined unless guided
 };
 
+// What a training step hands over: B items of T frames, texts of S tokens.
+struct TrainingInput {
+  torch::Tensor codes;        // [B, K, T] int64
+  torch::Tensor text_states;  // [B, S, text_dim]
+  torch::Tensor text_mask;    // [B, S] bool; a row of false is the null condition
+  int stage = 0;
+  torch::Tensor first_frames;  // [B] int64: the window's frame that each item begins at;
+                               // undefined: 0 for all
+};
+
+struct TrainingOutput {
+  torch::Tensor logits;  // [B, T, card]
+  torch::Tensor middle;  // [B, T, D]: after the first half of the layers
+};
+
 class TransformerLayerImpl : public torch::nn::Module {
  public:
   explicit TransformerLayerImpl(const LmConfig& config);
@@ -71,6 +86,11 @@ class MagnetTransformerImpl : public torch::nn::Module {
 
   const LmConfig& config() const { return config_; }
   torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
+
+  // Embeddings, products and what lies between them in `dtype`; norms and the sum that
+  // layers add to in float32, where a sum of many layers would lose most. For a CPU: packed
+  // steps want every parameter in one type, which to(dtype) gives.
+  void ComputeIn(torch::Dtype dtype);
   torch::Device device() const { return output_proj_->weight.device(); }
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
@@ -89,13 +109,11 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // that no wanted frame can see any more. Requires no_grad or inference mode.
   PassLogits Pass(const PassInput& input);
 
-  // Training: codes [B, K, T], text states [B, S, text_dim], text mask [B, S]
-  // (bool; a row of false is the null condition), -> logits [B, T, card].
-  torch::Tensor forward(const torch::Tensor& codes, const torch::Tensor& text_states,
-                        const torch::Tensor& text_mask, int stage);
+  TrainingOutput forward(const TrainingInput& input);
 
  private:
-  torch::Tensor Embed(const torch::Tensor& codes);  // [B, K, T] -> [B, T, D]
+  // [B, K, T] -> [B, T, D]; first_frames as in TrainingInput.
+  torch::Tensor Embed(const torch::Tensor& codes, const torch::Tensor& first_frames);
   // What `queries` attend to among the frames `present`, in the pass `input`.
   Visibility Sees(const PassInput& input, const torch::Tensor& queries,
                   const torch::Tensor& present) const;

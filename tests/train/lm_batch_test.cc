@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/train/lm_run.h"
+#include "train/annotations.h"
 
 namespace magnet {
 namespace {
@@ -107,19 +108,44 @@ TEST_F(LmBatchTest, ShortCropsEndAtTheirStep) {
   EXPECT_EQ(Batch(Maker(options), /*step=*/2, 4).input.size(2), kWindow);
 }
 
-// Breaks where the crop is always the clip's beginning.
-TEST_F(LmBatchTest, ShortCropsLieAnywhereInTheirClips) {
+// Breaks where the crop is always the clip's beginning, or is told to lie elsewhere in its
+// window than it does: then beats that are counted from the beginning cannot be learnt.
+TEST_F(LmBatchTest, ShortCropsLieAnywhereAndKeepTheirPlaces) {
   LmBatchOptions options{.short_crops = {.steps = 100, .frames = 9}};
   options.stage_weights = {0, 0, 1};
   bool moved = false;
-  for (int step = 0; step < 8 && !moved; ++step) {
+  for (int step = 0; step < 8; ++step) {
     const LmBatch batch = Batch(Maker(options), step, 1);
     int64_t clip = 0;
     while (clips_->row(clip).location != batch.locations[0]) ++clip;
-    moved =
-        !torch::equal(batch.input[0].narrow(0, 0, 2), clips_->Codes(clip, 0, 9).narrow(0, 0, 2));
+    const auto first = batch.first_frames[0].item<int64_t>();
+    EXPECT_TRUE(torch::equal(batch.input[0].narrow(0, 0, 2),
+                             clips_->Codes(clip, first, 9).narrow(0, 0, 2)));
+    moved = moved || first > 0;
   }
   EXPECT_TRUE(moved);
+}
+
+// Breaks where labels are another crop's or another clip's, padding has some, or
+// batches that need none have them.
+TEST_F(LmBatchTest, LabelsAreTheCropsOwn) {
+  LmBatchOptions options{.with_labels = true};
+  options.stage_weights = {1, 0, 0};
+  const LmBatch batch = Batch(Maker(options), /*step=*/2, 3);
+  ASSERT_EQ(batch.frame_labels.sizes(), at::IntArrayRef({3, kWindow, 4}));
+  for (int64_t i = 0; i < 3; ++i) {
+    int64_t clip = 0;
+    while (clips_->row(clip).location != batch.locations[i]) ++clip;
+    EXPECT_TRUE(torch::equal(batch.frame_labels[i].narrow(0, 0, 24),
+                             FrameLabels(clips_->row(clip), 50, 0, 24).t()));
+  }
+  EXPECT_TRUE(batch.frame_labels.narrow(1, 24, 6).eq(kUnlabelled).all().item<bool>());
+  EXPECT_EQ(batch.num_labels, batch.frame_labels.ge(0).sum().item<int64_t>());
+  options.stage_weights = {0, 1, 0};
+  EXPECT_FALSE(Batch(Maker(options), 2, 3).frame_labels.defined());
+  options = {};
+  options.stage_weights = {1, 0, 0};
+  EXPECT_FALSE(Batch(Maker(options), 2, 3).frame_labels.defined());
 }
 
 }  // namespace

@@ -62,6 +62,13 @@ inline void WriteTinyData(const std::string& folder, int num_clips) {
     row.dataset = "MusicBench";
     row.location = "data/" + std::to_string(i) + ".wav";
     row.main_caption = std::string(moods[i % 4]) + " number " + std::to_string(i);
+    row.beat_times_s = {0, 0.2, 0.4};
+    row.beat_positions = {1, 2, 3};
+    row.bpm = 300;
+    row.chords = {i % 2 == 0 ? "C" : "Am"};
+    row.chord_times_s = {0};
+    row.key_root = i % 2 == 0 ? "C" : "A";
+    row.key_mode = i % 2 == 0 ? "major" : "minor";
     ASSERT_TRUE(writer->Add(row, torch::randint(16, {3, 24}, torch::kLong)).ok());
   }
   ASSERT_TRUE(writer->Finish().ok());

@@ -62,7 +62,13 @@ double ShareRight(LmTrainingConfig config, bool neighbour_start, int stage) {
     torch::Tensor input = target.clone();
     input.narrow(0, stage + 1, 2 - stage).fill_(kCard);
     input[stage][kMasked] = kCard;
-    const torch::Tensor logits = parts->lm->forward(input.unsqueeze(0), texts, unseen, stage);
+    const torch::Tensor logits = parts->lm
+                                     ->forward({.codes = input.unsqueeze(0),
+                                                .text_states = texts,
+                                                .text_mask = unseen,
+                                                .stage = stage,
+                                                .first_frames = {}})
+                                     .logits;
     const auto likeliest = logits[0][kMasked].argmax().item<int64_t>();
     right += likeliest == target[stage][kMasked].item<int64_t>();
   }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -54,6 +55,34 @@ TEST_P(OverfitTest, OneBatchIsLearntByHeart) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stages, OverfitTest, ::testing::Values(0, 1, 2));
+
+// Breaks where annotations have a loss that teaches nothing, or that is asked of stages
+// that have no labels.
+TEST(LmTrainerTest, LearnsAnnotationsBesideTheCodes) {
+  const std::string folder = TestFolder("annotations");
+  WriteTinyData(folder, /*num_clips=*/8);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.annotation_weight = 0.5;
+  config.text_first = {.steps = 30, .batch_size = 8};
+  config.run.total_steps = 250;
+  config.run.batch_size = 8;
+  LmRun run(config);
+  double text = 0, first = 0, last = 0;
+  for (int64_t step = 0; step < config.run.total_steps; ++step) {
+    const auto report = run.trainer->Step(step);
+    ASSERT_TRUE(report.ok()) << report.status();
+    const Metrics& metrics = report->metrics;
+    if (step == 0) text = metrics.at("loss_text");
+    EXPECT_EQ(metrics.count("loss_annotations"), metrics.count("loss_stage0"));
+    if (metrics.count("loss_annotations") == 0) continue;
+    if (first == 0) first = metrics.at("loss_annotations");
+    last = metrics.at("loss_annotations");
+  }
+  EXPECT_NEAR(text, std::log(16) + std::log(24) + std::log(80), 1e-3)
+      << "codes, key and tempo: nothing is known";
+  EXPECT_NEAR(first, (std::log(16) + std::log(8) + std::log(36) + std::log(24)) / 4, 0.1);
+  EXPECT_LT(last, 0.3 * first);
+}
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -181,6 +210,8 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
   config.text_first = {.steps = 1, .batch_size = 3};
+  config.annotation_weight = 0.5;
+  config.stage_weights = {1, 0, 0};
   if (!::testing::internal::InDeathTestChild()) {
     setenv("WORLD_SIZE", "2", 1);
     setenv("MASTER_ADDR", "127.0.0.1", 1);

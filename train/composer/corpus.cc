@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 // Changes whenever the same seed would no longer give the same clips.
-constexpr int kComposerVersion = 1;
+constexpr int kComposerVersion = 2;
 constexpr int kTestEvery = 18;  // songs
 constexpr float kPeakCeiling = 0.92f;
 constexpr double kFadeInSeconds = 0.004;

@@ -13,11 +13,11 @@ constexpr double kLeadLufs = -18;
 
 MixSettings PickMix(Random& random) {
   MixSettings mix;
-  mix.loudness_lu = {0, random.Uniform(-10.5, -7.5), random.Uniform(-15, -12),
-                     random.Uniform(-9, -6), random.Uniform(-9.5, -6.5)};
-  const double room = random.Uniform(0.1, 0.45);
+  mix.loudness_lu = {0, random.Uniform(-11, -8), random.Uniform(-16, -13), random.Uniform(-8, -5),
+                     random.Uniform(-13, -9)};
+  const double room = random.Uniform(0.03, 0.2);
   mix.reverb_send = {room, 0.8 * room, room, 0.1 * room, 0.35 * room};
-  mix.reverb = {random.Uniform(0.5, 2.0), random.Uniform(0.25, 0.6)};
+  mix.reverb = {random.Uniform(0.4, 1.4), random.Uniform(0.3, 0.65)};
   return mix;
 }
 

@@ -12,20 +12,30 @@ namespace {
 
 constexpr int kMinBpm = 60;
 constexpr int kMaxBpm = 180;
+// Beats last whole frames of a codec of 50 frames a second: a beat's attack then lies alike in
+// its frame every time, and a model of codes finds it again a fixed number of frames later.
+constexpr double kFramesPerMinute = 3000;
+constexpr double kMinFramesPerBeat = 17, kMaxFramesPerBeat = 50;
 // Slower, four chords of a phrase would not fit into a clip.
 constexpr int kMinBpmThreeFour = 84;
 constexpr int kMaxBpmSixEight = 126;
 // Bars longer than this hold two chords.
 constexpr double kLongBarSeconds = 2.6;
 
-Meter PickMeter(int bpm, Random& random) {
+// The tempo nearest to `bpm` whose beats last whole frames; within 3 %.
+double OnFrames(int bpm) {
+  return kFramesPerMinute /
+         std::clamp(std::round(kFramesPerMinute / bpm), kMinFramesPerBeat, kMaxFramesPerBeat);
+}
+
+Meter PickMeter(double bpm, Random& random) {
   const double draw = random.Uniform();
   if (draw < 0.22 && bpm >= kMinBpmThreeFour) return Meter::kThreeFour;
   if (draw >= 0.22 && draw < 0.44 && bpm <= kMaxBpmSixEight) return Meter::kSixEight;
   return Meter::kFourFour;
 }
 
-const Style* PickStyle(int bpm, Meter meter, Random& random) {
+const Style* PickStyle(double bpm, Meter meter, Random& random) {
   std::vector<const Style*> fitting;
   for (const Style& style : Styles()) {
     const bool in_range = style.min_bpm <= bpm && bpm <= style.max_bpm;
@@ -99,7 +109,7 @@ SongPlan PlanSong(const Random& random) {
   SongPlan plan;
   Random tempo = random.Fork("tempo");
   while (!plan.style) {
-    const int bpm = tempo.Integer(kMinBpm, kMaxBpm);
+    const double bpm = OnFrames(tempo.Integer(kMinBpm, kMaxBpm));
     plan.grid.bpm = bpm;
     plan.grid.meter = PickMeter(bpm, tempo);
     plan.style = PickStyle(bpm, plan.grid.meter, tempo);

@@ -1,0 +1,43 @@
+// What MusicBench knows of a clip besides its captions - beats, chords, key, tempo -
+// as classes that can be learnt. Internal to targets that use LibTorch.
+#ifndef MAGNET_TRAIN_ANNOTATIONS_H_
+#define MAGNET_TRAIN_ANNOTATIONS_H_
+
+#include <array>
+#include <cstdint>
+
+#include "model/torch.h"
+#include "train/musicbench_row.h"
+
+namespace magnet {
+
+// The class of what a row does not tell, or tells in a way that is not known here.
+inline constexpr int64_t kUnlabelled = -1;
+
+// Classes of each label of a frame:
+//   beat    sixteenths of the way from one beat to the next; none before the first beat
+//           and after the last
+//   bar     the beat's place in its bar, from 0; places beyond the eighth are one class
+//   chord   its root (C: 0) times 3, plus 0 major, 1 minor, 2 any other
+//   key     its tonic (C: 0), plus 12 in minor
+inline constexpr std::array<int64_t, 4> kFrameLabelClasses = {16, 8, 36, 24};
+
+// Classes of each label of a clip: its key as above, and its tempo, in 24ths of an
+// octave above 32 beats per minute, the ends open.
+inline constexpr std::array<int64_t, 2> kClipLabelClasses = {24, 80};
+
+// Labels of frames [begin, begin + count): [4, count] int64, each at the frame's middle.
+torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_t begin,
+                          int64_t count);
+
+// [2] int64.
+torch::Tensor ClipLabels(const MusicBenchRow& row);
+
+// Cross-entropy of `logits` [..., sum of classes] against `labels` [..., kinds], summed
+// over what is labelled: kind i has the i-th group of logits.
+torch::Tensor SummedLabelLoss(const torch::Tensor& logits, const torch::Tensor& labels,
+                              at::IntArrayRef classes);
+
+}  // namespace magnet
+
+#endif  // MAGNET_TRAIN_ANNOTATIONS_H_
