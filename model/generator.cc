@@ -168,7 +168,7 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
 absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Placement& placement,
                              Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
-  if (placement.device.is_cpu()) {
+  if (placement.kernels == nullptr) {
     engine.transformer->ComputeIn(placement.dtype);
   } else {
     engine.transformer->to(placement.dtype);

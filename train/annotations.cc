@@ -8,8 +8,6 @@
 namespace magnet {
 namespace {
 
-constexpr int kPartsOfABeat = 16;
-constexpr int kMostBarPlaces = 8;
 constexpr double kSlowestBpm = 32;
 constexpr int kTempoClassesPerOctave = 24;
 
@@ -52,7 +50,7 @@ int64_t LastBefore(const std::vector<double>& times, double time_s) {
 
 torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_t begin,
                           int64_t count) {
-  torch::Tensor labels = torch::full({4, count}, kUnlabelled, torch::kLong);
+  torch::Tensor labels = torch::full({kNumFrameLabels, count}, kUnlabelled, torch::kLong);
   auto label = labels.accessor<int64_t, 2>();
   const int64_t key = KeyClass(row);
   const auto num_beats = static_cast<int64_t>(row.beat_times_s.size());
@@ -61,13 +59,14 @@ torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_
     const int64_t beat = LastBefore(row.beat_times_s, time_s);
     if (beat >= 0 && beat + 1 < num_beats && row.beat_times_s[beat + 1] > time_s) {
       const double from = row.beat_times_s[beat], to = row.beat_times_s[beat + 1];
-      label[0][t] = static_cast<int64_t>(kPartsOfABeat * (time_s - from) / (to - from));
-      label[1][t] =
-          std::clamp<int64_t>(std::llround(row.beat_positions[beat]) - 1, 0, kMostBarPlaces - 1);
+      const double share = (time_s - from) / (to - from);
+      label[kBeatLabel][t] = static_cast<int64_t>(kFrameLabelClasses[kBeatLabel] * share);
+      const auto last_place = static_cast<double>(kFrameLabelClasses[kBarLabel] - 1);
+      label[kBarLabel][t] = std::llround(std::clamp(row.beat_positions[beat] - 1, 0.0, last_place));
     }
     const int64_t chord = LastBefore(row.chord_times_s, time_s);
-    if (chord >= 0) label[2][t] = ChordClass(row.chords[chord]);
-    label[3][t] = key;
+    if (chord >= 0) label[kChordLabel][t] = ChordClass(row.chords[chord]);
+    label[kKeyLabel][t] = key;
   }
   return labels;
 }

@@ -17,16 +17,18 @@ inline constexpr int64_t kUnlabelled = -1;
 // Classes of each label of a frame:
 //   beat    sixteenths of the way from one beat to the next; none before the first beat
 //           and after the last
-//   bar     the beat's place in its bar, from 0; places beyond the eighth are one class
+//   bar     the beat's place in its bar, from 0; the eighth and beyond are one class
 //   chord   its root (C: 0) times 3, plus 0 major, 1 minor, 2 any other
 //   key     its tonic (C: 0), plus 12 in minor
-inline constexpr std::array<int64_t, 4> kFrameLabelClasses = {16, 8, 36, 24};
+enum FrameLabel { kBeatLabel, kBarLabel, kChordLabel, kKeyLabel, kNumFrameLabels };
+inline constexpr std::array<int64_t, kNumFrameLabels> kFrameLabelClasses = {16, 8, 36, 24};
 
 // Classes of each label of a clip: its key as above, and its tempo, in 24ths of an
 // octave above 32 beats per minute, the ends open.
 inline constexpr std::array<int64_t, 2> kClipLabelClasses = {24, 80};
 
-// Labels of frames [begin, begin + count): [4, count] int64, each at the frame's middle.
+// Labels of frames [begin, begin + count): [kNumFrameLabels, count] int64, each at the frame's
+// middle.
 torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_t begin,
                           int64_t count);
 

@@ -22,6 +22,9 @@ constexpr char kClipLabelPrefix[] = "clip_label_head.";
 constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
+// Changes whenever the same configuration would compute another step.
+constexpr int kStepVersion = 2;
+
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
   return {.seed = static_cast<uint64_t>(config.run.seed),
           .max_text_tokens = config.max_text_tokens,
@@ -238,6 +241,16 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateText(int64_t step) {
   return result;
 }
 
+// The language model warms up too where the texts were first.
+double LmTrainer::RateAt(int64_t step) const {
+  const double rate = LearningRateAt(config_.optimizer, step, config_.run.total_steps);
+  const int64_t since = step - config_.text_first.steps;
+  const bool warms_up =
+      config_.text_first.steps > 0 && since >= 0 && since < config_.optimizer.warmup_steps;
+  if (!warms_up) return rate;
+  return rate * static_cast<double>(since + 1) / config_.optimizer.warmup_steps;
+}
+
 absl::StatusOr<StepReport> LmTrainer::Step(int64_t step) {
   absl::StatusOr<PassSums> sums = AccumulateGradients(step);
   if (!sums.ok()) return sums.status();
@@ -248,7 +261,7 @@ absl::StatusOr<StepReport> LmTrainer::Step(int64_t step) {
   if (!std::isfinite(sums->loss)) return not_finite("loss", sums->loss);
   const double norm = optimizer_->ClipGradients();
   if (!std::isfinite(norm)) return not_finite("gradient's norm", norm);
-  const double rate = LearningRateAt(config_.optimizer, step, config_.run.total_steps);
+  const double rate = RateAt(step);
   optimizer_->Update(rate);
 
   StepReport report{.loss = sums->loss, .items = sums->items, .metrics = std::move(sums->metrics)};
@@ -311,7 +324,7 @@ absl::Status LmTrainer::Restore(const TensorMap& state) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }
   for (auto& [prefix, head] : Heads()) {
-    if (status.ok()) status = LoadModule(Part(state, prefix), "checkpoint", *head);
+    if (status.ok()) status = LoadModule(Part(state, prefix), "checkpoint, " + prefix, *head);
   }
   return status.ok() ? optimizer_->Restore(state) : status;
 }
@@ -319,11 +332,13 @@ absl::Status LmTrainer::Restore(const TensorMap& state) {
 std::string LmTrainer::Fingerprint() const {
   const LmConfig& lm = parts_.config.lm;
   const TextEncoderConfig& text = parts_.config.text_encoder;
+  std::string heads;
+  for (const auto& [prefix, head] : Heads()) absl::StrAppend(&heads, ", ", prefix);
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,
                       config_.train_text_encoder ? ", trained" : ", frozen", ", seed ",
-                      config_.run.seed);
+                      config_.run.seed, heads, ", steps ", kStepVersion);
 }
 
 absl::Status LmTrainer::Export(const TensorMap& state, const std::string& readme,

@@ -36,7 +36,7 @@ namespace magnet {
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
 //   how often each code of each codebook occurs in the clip; with annotation_weight, also
-//   from another head to its key and tempo.
+//   from another head to its key and tempo, each with the weight 1.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -81,6 +81,7 @@ class LmTrainer : public TrainingTask {
   absl::StatusOr<PassSums> AccumulateGradients(int64_t step);
   absl::StatusOr<PassSums> AccumulateLm(int64_t step);
   absl::StatusOr<PassSums> AccumulateText(int64_t step);
+  double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
   // Heads that only training has, with the prefixes of their names in a checkpoint.
@@ -94,7 +95,7 @@ class LmTrainer : public TrainingTask {
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
   Dense text_head_{nullptr};         // text_dim -> K card, null without text_first
-  Dense clip_label_head_{nullptr};   // text_dim -> classes, null without either
+  Dense clip_label_head_{nullptr};   // text_dim -> classes, null unless both are used
   Dense frame_label_head_{nullptr};  // D -> classes, null without annotation_weight
   std::unique_ptr<Optimizer> optimizer_;
 };

@@ -28,8 +28,8 @@ class SelfAttentionImpl : public torch::nn::Module {
   SelfAttentionImpl(int dim, int num_heads, bool bias);
 
   // x [B, N, D] -> [B, M, D], the outputs of the rows that `query_rows` [M]
-  // (int64) names; undefined: of all, M = N. Ranges need what AttendToRanges
-  // needs, and no gradients.
+  // (int64) names; undefined: of all, M = N. Ranges need a CPU and no
+  // gradients.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& query_rows,
                         const Visibility& visibility);
 
@@ -49,9 +49,9 @@ class CrossAttentionImpl : public torch::nn::Module {
   // Projects conditions [B, S, D] once for all passes that use them.
   LayerKv Project(const torch::Tensor& conditions);
 
-  // x [B, M, D] -> [B, M, D]. `score_bias` is added to the attention scores and
-  // broadcasts to [B, H, M, S] (log weights of prompts, -inf for padding), or is
-  // undefined.
+  // x [B, M, D] -> [B, M, D]. `score_bias` broadcasts to [B, H, M, S]: numbers
+  // are added to the attention scores (log weights of prompts), of bools those that are
+  // true are attended to; or it is undefined.
   torch::Tensor forward(const torch::Tensor& x, const LayerKv& text,
                         const torch::Tensor& score_bias);
 

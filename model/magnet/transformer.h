@@ -51,8 +51,8 @@ struct TrainingInput {
   torch::Tensor text_states;  // [B, S, text_dim]
   torch::Tensor text_mask;    // [B, S] bool; a row of false is the null condition
   int stage = 0;
-  torch::Tensor first_frames;  // [B] int64: the window's frame that each item begins at;
-                               // undefined: 0 for all
+  torch::Tensor first_frames;  // [B] int64 on the CPU: the window's frame that each item
+                               // begins at; undefined: 0 for all
 };
 
 struct TrainingOutput {
@@ -88,8 +88,8 @@ class MagnetTransformerImpl : public torch::nn::Module {
   torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
 
   // Embeddings, products and what lies between them in `dtype`; norms and the sum that
-  // layers add to in float32, where a sum of many layers would lose most. For a CPU: packed
-  // steps want every parameter in one type, which to(dtype) gives.
+  // layers add to in float32, where a sum of many layers would lose most. For Pass and
+  // forward; packed steps want every parameter in one type, which to(dtype) gives.
   void ComputeIn(torch::Dtype dtype);
   torch::Device device() const { return output_proj_->weight.device(); }
 

@@ -57,17 +57,21 @@ TEST_P(OverfitTest, OneBatchIsLearntByHeart) {
 INSTANTIATE_TEST_SUITE_P(Stages, OverfitTest, ::testing::Values(0, 1, 2));
 
 // Breaks where annotations have a loss that teaches nothing, or that is asked of stages
-// that have no labels.
-TEST(LmTrainerTest, LearnsAnnotationsBesideTheCodes) {
-  const std::string folder = TestFolder("annotations");
+// that have no labels; in bfloat16, where products and what is added up differ in type.
+class AnnotationsTest : public ::testing::TestWithParam<TrainingPrecision> {};
+
+TEST_P(AnnotationsTest, AreLearntBesideTheCodes) {
+  const bool rounded = GetParam() == TrainingPrecision::kBFloat16;
+  const std::string folder = TestFolder(rounded ? "annotations_bf16" : "annotations");
   WriteTinyData(folder, /*num_clips=*/8);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.annotation_weight = 0.5;
   config.text_first = {.steps = 30, .batch_size = 8};
   config.run.total_steps = 250;
   config.run.batch_size = 8;
+  config.run.precision = GetParam();
   LmRun run(config);
-  double text = 0, first = 0, last = 0;
+  double text = 0, first = 0, last = 0, codes = 0;
   for (int64_t step = 0; step < config.run.total_steps; ++step) {
     const auto report = run.trainer->Step(step);
     ASSERT_TRUE(report.ok()) << report.status();
@@ -77,12 +81,18 @@ TEST(LmTrainerTest, LearnsAnnotationsBesideTheCodes) {
     if (metrics.count("loss_annotations") == 0) continue;
     if (first == 0) first = metrics.at("loss_annotations");
     last = metrics.at("loss_annotations");
+    codes = metrics.at("loss_stage0");
   }
-  EXPECT_NEAR(text, std::log(16) + std::log(24) + std::log(80), 1e-3)
+  EXPECT_NEAR(text, std::log(16) + std::log(24) + std::log(80), 2e-2)
       << "codes, key and tempo: nothing is known";
-  EXPECT_NEAR(first, (std::log(16) + std::log(8) + std::log(36) + std::log(24)) / 4, 0.1);
+  EXPECT_GT(first, 1.5) << "of " << (std::log(16) + std::log(8) + std::log(36) + std::log(24)) / 4;
   EXPECT_LT(last, 0.3 * first);
+  EXPECT_LT(codes, 0.8 * std::log(16));
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, AnnotationsTest,
+                         ::testing::Values(TrainingPrecision::kFloat32,
+                                           TrainingPrecision::kBFloat16));
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -144,6 +154,8 @@ TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
   config.text_first = {.steps = 6, .batch_size = 3};  // killed after it, gone on with before
+  config.annotation_weight = 0.5;
+  config.short_crops = {.steps = 9, .frames = 12};
   EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
   EXPECT_EQ(Curve(folder + "/broken").size(), 8u) << "8 steps before it was killed";
   EXPECT_EQ(Train(config, folder + "/broken"), LoopEnd::kFinished);
@@ -211,7 +223,6 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   config.run.accumulation = 2;
   config.text_first = {.steps = 1, .batch_size = 3};
   config.annotation_weight = 0.5;
-  config.stage_weights = {1, 0, 0};
   if (!::testing::internal::InDeathTestChild()) {
     setenv("WORLD_SIZE", "2", 1);
     setenv("MASTER_ADDR", "127.0.0.1", 1);

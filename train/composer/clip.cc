@@ -1,7 +1,6 @@
 #include "train/composer/clip.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace magnet {
 namespace {
@@ -42,7 +41,8 @@ ClipFacts FactsOf(const Song& song, const Section& section, double start_s) {
   ClipFacts facts;
   facts.key = plan.key;
   facts.meter = plan.grid.meter;
-  facts.bpm = static_cast<int>(std::lround(plan.grid.bpm));
+  facts.bpm = plan.grid.bpm;
+  facts.named_bpm = plan.named_bpm;
   facts.style = plan.style;
   facts.lead = plan.lead;
   facts.drums = section.with_drums ? plan.drums : nullptr;

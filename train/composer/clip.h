@@ -15,7 +15,8 @@ inline constexpr double kClipSeconds = 10;
 struct ClipFacts {
   Key key;
   Meter meter = Meter::kFourFour;
-  int bpm = 120;
+  double bpm = 120;
+  int named_bpm = 120;  // what captions call it (song.h)
   const Style* style = nullptr;
   const LeadInstrument* lead = nullptr;
   const DrumPattern* drums = nullptr;  // null: none in this clip

@@ -169,6 +169,7 @@ std::string MakeTruth(const ClipFacts& facts, const std::string& location) {
   truth["drums"] = facts.drums ? std::string(facts.drums->name) : "none";
   truth["key"] = {TonicName(facts.key), ModeName(facts.key.mode)};
   truth["bpm"] = facts.bpm;
+  truth["named_bpm"] = facts.named_bpm;
   truth["comping"] = name(facts.comping_program);
   truth["pad"] = name(facts.pad_program);
   truth["bass"] = name(facts.bass_program);

@@ -47,7 +47,7 @@ const Words& Moods(const ClipFacts& facts) {
   return fast ? *dark : *sad;
 }
 
-const Words& TempoAdjectives(int bpm) {
+const Words& TempoAdjectives(double bpm) {
   static const auto* all = new std::vector<Words>{
       {"very slow", "extremely slow"}, {"slow", "unhurried"},  {"moderate", "medium", "mid-tempo"},
       {"fast", "lively", "quick"},     {"very fast", "rapid"}, {"extremely fast", "breakneck"}};
@@ -119,7 +119,7 @@ std::string TempoSentence(const ClipFacts& facts, Random& random) {
                                        "The piece has a $adjective tempo.",
                                        "The tempo is $word."};
   return Fill(random.Pick(*texts), {{"$adjective", TempoAdjective(facts, random)},
-                                    {"$bpm", absl::StrCat(facts.bpm)},
+                                    {"$bpm", absl::StrCat(facts.named_bpm)},
                                     {"$word", TempoWord(facts.bpm)}});
 }
 
@@ -204,7 +204,7 @@ std::string Keywords(const ClipFacts& facts, Random& random) {
   std::vector<std::string> words = {
       Lead(facts, random), absl::StrCat(Mood(facts, random), " ", StyleText(facts, random))};
   if (random.Chance(0.6)) words.push_back(KeyText(facts.key, random));
-  if (random.Chance(0.6)) words.push_back(absl::StrCat(facts.bpm, " bpm"));
+  if (random.Chance(0.6)) words.push_back(absl::StrCat(facts.named_bpm, " bpm"));
   if (random.Chance(0.3)) words.push_back(TempoAdjective(facts, random) + " tempo");
   if (random.Chance(0.4))
     words.push_back(facts.drums ? std::string(facts.drums->name) : "no drums");
@@ -222,7 +222,7 @@ std::string ShortPhrase(const ClipFacts& facts, Random& random) {
   if (random.Chance(0.4)) text = absl::StrCat(TempoAdjective(facts, random), ", ", text);
   text = absl::StrCat(text, random.Chance(0.5) ? " with " : " for ", Lead(facts, random));
   if (random.Chance(0.5)) absl::StrAppend(&text, " in ", KeyText(facts.key, random));
-  if (random.Chance(0.4)) absl::StrAppend(&text, " at ", facts.bpm, " bpm");
+  if (random.Chance(0.4)) absl::StrAppend(&text, " at ", facts.named_bpm, " bpm");
   if (random.Chance(0.3)) absl::StrAppend(&text, facts.drums ? ", with drums" : ", without drums");
   return Capitalised(text);
 }
@@ -263,14 +263,14 @@ ControlSentences DescribeControls(const ClipFacts& facts, Random& random) {
   static const auto* key = new Words{"The key is $key.", "The key of this song is $key.",
                                      "This song is in the key of $key."};
   const std::string key_name = absl::StrCat(TonicName(facts.key), " ", ModeName(facts.key.mode));
-  return {
-      Fill(random.Pick(*chords), {{"$chords", absl::StrJoin(facts.chords, ", ")}}),
-      Fill(random.Pick(*beats), {{"$beats", absl::StrCat(BeatsPerBar(facts.meter))}}),
-      Fill(random.Pick(*bpm), {{"$bpm", absl::StrCat(facts.bpm)}, {"$word", TempoWord(facts.bpm)}}),
-      Fill(random.Pick(*key), {{"$key", key_name}})};
+  return {Fill(random.Pick(*chords), {{"$chords", absl::StrJoin(facts.chords, ", ")}}),
+          Fill(random.Pick(*beats), {{"$beats", absl::StrCat(BeatsPerBar(facts.meter))}}),
+          Fill(random.Pick(*bpm),
+               {{"$bpm", absl::StrCat(facts.named_bpm)}, {"$word", TempoWord(facts.bpm)}}),
+          Fill(random.Pick(*key), {{"$key", key_name}})};
 }
 
-std::string TempoWord(int bpm) {
+std::string TempoWord(double bpm) {
   if (bpm < 60) return "Largo";
   if (bpm < 70) return "Adagio";
   if (bpm < 90) return "Andante";

@@ -22,7 +22,7 @@ ControlSentences DescribeControls(const ClipFacts& facts, Random& random);
 
 // The Italian tempo word of a tempo: Largo, Adagio, Andante, Moderato, Allegro,
 // Vivace or Presto, by the edges 60, 70, 90, 110, 140, 160 bpm.
-std::string TempoWord(int bpm);
+std::string TempoWord(double bpm);
 
 }  // namespace magnet
 

@@ -15,7 +15,6 @@ constexpr int kMaxBpm = 180;
 // Beats last whole frames of a codec of 50 frames a second: a beat's attack then lies alike in
 // its frame every time, and a model of codes finds it again a fixed number of frames later.
 constexpr double kFramesPerMinute = 3000;
-constexpr double kMinFramesPerBeat = 17, kMaxFramesPerBeat = 50;
 // Slower, four chords of a phrase would not fit into a clip.
 constexpr int kMinBpmThreeFour = 84;
 constexpr int kMaxBpmSixEight = 126;
@@ -23,10 +22,7 @@ constexpr int kMaxBpmSixEight = 126;
 constexpr double kLongBarSeconds = 2.6;
 
 // The tempo nearest to `bpm` whose beats last whole frames; within 3 %.
-double OnFrames(int bpm) {
-  return kFramesPerMinute /
-         std::clamp(std::round(kFramesPerMinute / bpm), kMinFramesPerBeat, kMaxFramesPerBeat);
-}
+double OnFrames(int bpm) { return kFramesPerMinute / std::round(kFramesPerMinute / bpm); }
 
 Meter PickMeter(double bpm, Random& random) {
   const double draw = random.Uniform();
@@ -109,7 +105,8 @@ SongPlan PlanSong(const Random& random) {
   SongPlan plan;
   Random tempo = random.Fork("tempo");
   while (!plan.style) {
-    const double bpm = OnFrames(tempo.Integer(kMinBpm, kMaxBpm));
+    plan.named_bpm = tempo.Integer(kMinBpm, kMaxBpm);
+    const double bpm = OnFrames(plan.named_bpm);
     plan.grid.bpm = bpm;
     plan.grid.meter = PickMeter(bpm, tempo);
     plan.style = PickStyle(bpm, plan.grid.meter, tempo);

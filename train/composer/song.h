@@ -20,6 +20,7 @@ namespace magnet {
 struct SongPlan {
   Key key;
   Grid grid;
+  int named_bpm = 120;  // what captions call the grid's tempo: a whole number within 3 %
   const Style* style = nullptr;
   const LeadInstrument* lead = nullptr;
   const DrumPattern* drums = nullptr;  // null: a song without drums

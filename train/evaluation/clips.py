@@ -16,13 +16,14 @@ class Clip:
     prompt: str
     key: int  # as analysis.KEYS
     bpm: float
+    named_bpm: float  # as captions call it, within 3 %
     lead: str
     drums: bool
 
     @property
     def names_bpm(self):
         """Whether the prompt says the tempo as a number, not only as a word."""
-        return re.search(rf"\b{self.bpm:g}\b", self.prompt) is not None
+        return re.search(rf"\b{self.named_bpm:g}\b", self.prompt) is not None
 
 
 def read_lines(path):
@@ -44,6 +45,7 @@ def read_clips(folder, split):
             prompt=" ".join(row["main_caption"].split()),
             key=measures.pitch_class(tonic) + (12 if mode == "minor" else 0),
             bpm=float(facts["bpm"]),
+            named_bpm=float(facts.get("named_bpm", facts["bpm"])),
             lead=facts["lead"],
             drums=facts["drums"] != "none"))
     return clips
