@@ -121,8 +121,11 @@ install_dev_tools() {
   fi
   say "development tools: a Python environment in .deps/dev"
   python3 -m venv --clear "$deps/dev" || fail "python3 -m venv failed: install python3-venv"
-  "$deps/dev/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir -r "$file" ||
-    fail "pip could not install the packages of $file"
+  "$deps/dev/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+    --no-deps --require-hashes --only-binary=:all: -r "$file" ||
+    fail "pip could not install the packages of $file: check the network; python3 must be 3.11"
+  "$deps/dev/bin/python" -m pip check --quiet --disable-pip-version-check ||
+    fail "$file lacks what its packages need"
   touch "$stamp"
 }
 

@@ -1,9 +1,13 @@
 #include "model/bundle.h"
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +17,7 @@
 #include "model/checkpoint/safetensors.h"
 #include "model/checkpoint/sha256.h"
 #include "model/checkpoint/tensor_shapes.h"
+#include "model/torch_errors.h"
 
 namespace magnet {
 namespace {
@@ -28,6 +33,7 @@ constexpr const char* kFiles[] = {kConfigFile,      kLmFile,     kCodecFile,
                                   kTextEncoderFile, kSpieceFile, kReadmeFile};
 
 using Files = std::map<std::string, std::shared_ptr<FileBytes>>;
+using Checksums = std::map<std::string, std::string>;  // by the names of files
 
 absl::StatusOr<Files> MapFiles(const std::string& folder) {
   Files files;
@@ -43,14 +49,29 @@ absl::StatusOr<Files> MapFiles(const std::string& folder) {
   return files;
 }
 
-// The mapped bytes are what is checked, so that nothing can be exchanged
-// between the check and the use.
-absl::Status VerifyChecksums(const std::string& folder, const Files& files) {
-  const std::string path = absl::StrCat(folder, "/", kChecksumFile);
+// Several files at once, for a gigabyte takes a second; the largest first, or it would end last.
+Checksums HashFiles(const Files& files) {
+  Checksums sums;
+  std::vector<std::pair<std::string_view, std::string*>> work;
+  for (const auto& [name, file] : files) work.emplace_back(file->bytes(), &sums[name]);
+  std::sort(work.begin(), work.end(),
+            [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  std::atomic<size_t> next = 0;
+  const auto hash = [&] {
+    for (size_t i = next++; i < work.size(); i = next++) *work[i].second = Sha256Hex(work[i].first);
+  };
+  std::vector<std::jthread> others;
+  const size_t most = std::min<size_t>(work.size(), std::thread::hardware_concurrency());
+  for (size_t i = 1; i < most; ++i) others.emplace_back(hash);
+  hash();
+  others.clear();  // waits for them
+  return sums;
+}
+
+absl::StatusOr<Checksums> ReadChecksums(const std::string& path) {
   const absl::StatusOr<std::shared_ptr<FileBytes>> sums = FileBytes::Map(path);
-  if (absl::IsNotFound(sums.status())) return absl::OkStatus();
   if (!sums.ok()) return sums.status();
-  std::map<std::string, std::string> expected;
+  Checksums expected;
   for (absl::string_view line : absl::StrSplit(std::string((*sums)->bytes()), '\n')) {
     if (line.empty()) continue;
     // 64 digits, a blank, a blank or '*', the name.
@@ -59,17 +80,27 @@ absl::Status VerifyChecksums(const std::string& folder, const Files& files) {
     }
     expected[std::string(line.substr(66))] = absl::AsciiStrToLower(line.substr(0, 64));
   }
-  for (const auto& [name, file] : files) {
-    const auto sum = expected.find(name);
-    if (sum == expected.end()) {
+  return expected;
+}
+
+// The mapped bytes are what is checked, so that nothing can be exchanged
+// between the check and the use.
+absl::Status VerifyChecksums(const std::string& folder, const Files& files) {
+  const std::string path = absl::StrCat(folder, "/", kChecksumFile);
+  const absl::StatusOr<Checksums> expected = ReadChecksums(path);
+  if (absl::IsNotFound(expected.status())) return absl::OkStatus();
+  if (!expected.ok()) return expected.status();
+  for (const auto& [name, found] : HashFiles(files)) {
+    const auto sum = expected->find(name);
+    if (sum == expected->end()) {
       return absl::DataLossError(absl::StrCat(path, ": does not list ", name));
     }
-    if (const std::string found = Sha256Hex(file->bytes()); found != sum->second) {
-      return absl::DataLossError(
-          absl::StrCat(file->path(), ": expected the SHA-256 ", sum->second, ", found ", found));
+    if (found != sum->second) {
+      return absl::DataLossError(absl::StrCat(files.at(name)->path(), ": expected the SHA-256 ",
+                                              sum->second, ", found ", found));
     }
   }
-  for (const auto& [name, sum] : expected) {
+  for (const auto& [name, sum] : *expected) {
     if (!files.contains(name)) {
       return absl::DataLossError(
           absl::StrCat(path, ": lists ", name, ", which is missing or no part of a bundle"));
@@ -149,19 +180,17 @@ absl::Status WriteFiles(const Bundle& bundle, torch::Dtype dtype, const std::str
 }  // namespace
 
 absl::StatusOr<Bundle> OpenBundle(const std::string& folder) {
-  try {
-    return OpenFiles(folder);
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(folder, ": ", error.what()));
-  }
+  absl::StatusOr<Bundle> bundle;
+  const absl::Status status = CatchTorchErrors(folder, [&] {
+    bundle = OpenFiles(folder);
+    return bundle.status();
+  });
+  if (!status.ok()) return status;
+  return bundle;
 }
 
 absl::Status WriteBundle(const Bundle& bundle, torch::Dtype dtype, const std::string& folder) {
-  try {
-    return WriteFiles(bundle, dtype, folder);
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(folder, ": ", error.what()));
-  }
+  return CatchTorchErrors(folder, [&] { return WriteFiles(bundle, dtype, folder); });
 }
 
 }  // namespace magnet

@@ -30,7 +30,8 @@ struct Bundle {
 };
 
 // Opens a bundle without reading its weights (they are mapped). When SHA256SUMS
-// is there, every file is verified against it first. Errors name the file.
+// is there, every file is verified against it first, on as many threads as the
+// machine has, at most one a file. Errors name the file.
 absl::StatusOr<Bundle> OpenBundle(const std::string& folder);
 
 // Writes a bundle with SHA256SUMS, each file atomically (temporary name, fsync,

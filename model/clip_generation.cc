@@ -26,6 +26,11 @@ std::span<const float> Row(const torch::Tensor& logits, int64_t row) {
   return {logits.data_ptr<float>() + row * card, card};
 }
 
+bool AnyHasText(const std::vector<WeightedPrompt>& prompts) {
+  return std::any_of(prompts.begin(), prompts.end(),
+                     [](const WeightedPrompt& prompt) { return !prompt.text.empty(); });
+}
+
 }  // namespace
 
 ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes given)
@@ -41,9 +46,14 @@ ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes gi
   SkipKeptWindows();
 }
 
+int ClipGeneration::FirstGeneratedFrame(const Window& window) const {
+  const auto begin = clip_.kept.begin();
+  const auto first = std::find(begin + window.first_new_frame(), begin + window.end, false);
+  return static_cast<int>(first - begin);
+}
+
 bool ClipGeneration::HasNewFrames(const Window& window) const {
-  return std::any_of(clip_.kept.begin() + window.first_new_frame(), clip_.kept.begin() + window.end,
-                     [](bool kept) { return !kept; });
+  return FirstGeneratedFrame(window) < window.end;
 }
 
 void ClipGeneration::SkipKeptWindows() {
@@ -99,7 +109,7 @@ absl::Status ClipGeneration::SetUpcomingSections(std::vector<PromptSection> sect
 }
 
 int ClipGeneration::SectionAt(const Window& window) const {
-  const double seconds = window.first_new_frame() / engine_->config.codec.frame_rate_hz();
+  const double seconds = FirstGeneratedFrame(window) / engine_->config.codec.frame_rate_hz();
   int holding = -1;
   for (size_t i = 0; i < spec_.sections.size(); ++i) {
     if (spec_.sections[i].start_seconds <= seconds) holding = static_cast<int>(i);
@@ -145,14 +155,16 @@ absl::Status ClipGeneration::BeginWindow() {
   return absl::OkStatus();
 }
 
-// Without any text both branches are the same.
-bool ClipGeneration::IsGuided(double guidance) const {
-  const bool branches_differ = !spec_.sections.empty() || !spec_.negative_prompt.empty();
-  return branches_differ && !GuidanceIsNeutral(guidance);
+// The spec's sections may have changed since the running window began.
+bool ClipGeneration::BranchesDiffer() const {
+  if (decoder_) return conditions_.prompts != negative_;
+  const int section = SectionAt(windows_[window_]);
+  const bool prompted = section >= 0 && AnyHasText(spec_.sections[section].prompts);
+  return prompted || !spec_.negative_prompt.empty();
 }
 
-bool ClipGeneration::NeedsBothBranches(const DecodingStep& step) const {
-  return IsGuided(step.guidance) && conditions_.prompts != negative_;
+bool ClipGeneration::IsGuided(double guidance) const {
+  return BranchesDiffer() && !GuidanceIsNeutral(guidance);
 }
 
 PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
@@ -163,7 +175,7 @@ PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
   pass.frames = torch::tensor(std::vector<int64_t>(step.frames.begin(), step.frames.end()));
   pass.condition = conditions_.prompts.get();
   pass.negative = negative_.get();
-  pass.guided = NeedsBothBranches(step);
+  pass.guided = IsGuided(step.guidance);
   return pass;
 }
 
@@ -221,7 +233,7 @@ absl::StatusOr<StepRequest> ClipGeneration::PrepareStep() {
                      .stage = (*step)->stage,
                      .frames = (*step)->frames,
                      .condition = TextSpanOf(conditions_.prompts.get()),
-                     .guided = NeedsBothBranches(**step),
+                     .guided = IsGuided((*step)->guidance),
                      .negative = TextSpanOf(negative_.get()),
                      .draw = DrawSettingsOf(**step)};
 }
@@ -231,7 +243,7 @@ absl::Status ClipGeneration::FinishStep(const std::vector<SampledToken>& tokens)
   if (std::any_of(tokens.begin(), tokens.end(), [](const auto& t) { return t.token < 0; })) {
     return NotFinite(step);
   }
-  passes_ += NeedsBothBranches(step) ? 2 : 1;
+  passes_ += IsGuided(step.guidance) ? 2 : 1;
   decoder_->FinishStep(tokens);
   ++steps_done_;
   if (decoder_->done()) FinishWindow();

@@ -68,15 +68,16 @@ class ClipGeneration : public Generation {
 
   absl::Status BeginWindow();
   absl::StatusOr<const DecodingStep*> NextStep();
-  bool NeedsBothBranches(const DecodingStep& step) const;
   DrawSettings DrawSettingsOf(const DecodingStep& step) const;
   absl::Status NotFinite(const DecodingStep& step) const;
   absl::Status PrepareConditions(const Window& window);
   WindowCodes SliceClip(const Window& window) const;
   void FinishWindow();
   void SkipKeptWindows();
+  int FirstGeneratedFrame(const Window& window) const;  // window.end: none
   bool HasNewFrames(const Window& window) const;
   int SectionAt(const Window& window) const;
+  bool BranchesDiffer() const;
   bool IsGuided(double guidance) const;
   PassInput DescribePass(const DecodingStep& step) const;
   absl::StatusOr<std::vector<SampledToken>> SampleFrames(const DecodingStep& step,

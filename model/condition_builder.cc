@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "model/magnet/packed_transformer.h"
 #include "model/torch_errors.h"
@@ -18,6 +19,18 @@ bool AllWeightsEqual(const std::vector<WeightedPrompt>& prompts) {
   return std::all_of(prompts.begin(), prompts.end(), [&](const WeightedPrompt& prompt) {
     return prompt.weight == prompts.front().weight;
   });
+}
+
+double LargestWeight(const std::vector<WeightedPrompt>& prompts) {
+  double largest = 0;
+  for (const WeightedPrompt& prompt : prompts) largest = std::max(largest, prompt.weight);
+  return largest;
+}
+
+// Types of few bits tell weights apart by logarithms near 0 only. None is infinite:
+// the attention of keys that all have minus infinity would be undefined.
+double LogShare(double weight, double largest) {
+  return std::log(std::max(weight / largest, std::numeric_limits<double>::min()));
 }
 
 }  // namespace
@@ -46,13 +59,14 @@ absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
   if (AllEmpty(prompts)) return nullptr;
   std::shared_ptr<const ConditionKv> built;
   const absl::Status status = CatchTorchErrors("text conditions", [&]() -> absl::Status {
+    const double largest = LargestWeight(prompts);
     std::vector<torch::Tensor> conditions, biases;
     for (const WeightedPrompt& prompt : prompts) {
       const auto condition = Condition(prompt.text);
       if (!condition.ok()) return condition.status();
       conditions.push_back(*condition);
       biases.push_back(
-          torch::full({condition->size(1)}, std::log(prompt.weight),
+          torch::full({condition->size(1)}, LogShare(prompt.weight, largest),
                       torch::TensorOptions(torch::kFloat).device(condition->device())));
     }
     const torch::Tensor bias = AllWeightsEqual(prompts) ? torch::Tensor() : torch::cat(biases);

@@ -26,8 +26,8 @@ class ConditionBuilder {
   // Build of the same prompts is sure to succeed and costs no encoder pass.
   absl::Status Encode(const std::vector<WeightedPrompt>& prompts);
 
-  // The texts' states side by side, with the logarithm of each weight added to
-  // the attention scores of its keys. An empty text is one zero vector. Null
+  // The texts' states side by side, with the logarithm of each weight's share of
+  // the largest added to the attention scores of its keys. An empty text is one zero vector. Null
   // where no prompt has a text: the null condition.
   absl::StatusOr<std::shared_ptr<const ConditionKv>> Build(
       const std::vector<WeightedPrompt>& prompts);

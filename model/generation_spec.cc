@@ -120,7 +120,8 @@ void CheckDuration(const GenerationSpec& spec, const ModelConfig& config,
 }
 
 void CheckRegenerate(const std::string& given, const std::vector<TimeRange>& ranges,
-                     double given_seconds, double clip_seconds, Violations& out) {
+                     double given_seconds, int64_t clip_frames, double frame_rate_hz,
+                     Violations& out) {
   // More ranges than this could only touch the same frames again and again.
   constexpr size_t kMaxRanges = 1'000;
   if (ranges.size() > kMaxRanges) {
@@ -128,14 +129,16 @@ void CheckRegenerate(const std::string& given, const std::vector<TimeRange>& ran
             ranges.size());
     return;
   }
-  const double end = std::min(given_seconds, clip_seconds);
+  const double end = std::min(given_seconds, clip_frames / frame_rate_hz);
   for (size_t i = 0; i < ranges.size(); ++i) {
     const TimeRange& range = ranges[i];
     const std::string field = absl::StrCat(given, ".regenerate[", i, "]");
-    if (!(range.start_seconds >= 0 && range.start_seconds < end)) {
+    // Division and product round apart: the frame decides.
+    if (!(range.start_seconds >= 0 && range.start_seconds < end &&
+          FrameAt(range.start_seconds, frame_rate_hz) < clip_frames)) {
       out.Add(field + ".start_seconds",
-              "expected at least 0 and less than the end of the given part (", end, "), found ",
-              range.start_seconds);
+              "expected at least 0 and less than the end of the given part in the clip's ",
+              clip_frames, " frames (", end, "), found ", range.start_seconds);
     } else if (!(range.end_seconds > range.start_seconds &&
                  range.end_seconds <= given_seconds + kRoundingSeconds)) {
       out.Add(field + ".end_seconds", "expected more than start_seconds (", range.start_seconds,
@@ -150,18 +153,20 @@ void CheckRegenerate(const std::string& given, const std::vector<TimeRange>& ran
 void CheckGivenPart(const std::string& given, double given_seconds, int64_t given_frames,
                     const std::vector<TimeRange>& regenerate, const GenerationSpec& spec,
                     const ModelConfig& config, Violations& out) {
-  const int64_t num_frames = NumFrames(spec.duration_seconds, config.codec.frame_rate_hz());
+  const double rate = config.codec.frame_rate_hz();
+  const int64_t num_frames = NumFrames(spec.duration_seconds, rate);
   if (given_frames > num_frames + 1) {
     out.Add("duration_seconds", "expected at least the length of ", given, " (", given_seconds,
             " seconds), found ", spec.duration_seconds);
     return;
   }
-  CheckRegenerate(given, regenerate, given_seconds, spec.duration_seconds, out);
   // A clip may be cut to whole spans.
   const int64_t cut = spec.sampling.span_arrangement == SpanArrangement::kNonoverlap
                           ? num_frames % config.lm.span_len
                           : 0;
-  if (regenerate.empty() && given_frames >= num_frames - cut) {
+  const int64_t clip_frames = num_frames - cut;
+  CheckRegenerate(given, regenerate, given_seconds, clip_frames, rate, out);
+  if (regenerate.empty() && given_frames >= clip_frames) {
     out.Add("duration_seconds", "expected more than the length of ", given, " (", given_seconds,
             " seconds) where nothing of it is to be regenerated, found ", spec.duration_seconds);
   }
@@ -236,6 +241,10 @@ void CheckGivenCodes(const GenerationSpec& spec, const ModelConfig& config, bool
 
 int64_t NumFrames(double duration_seconds, double frame_rate_hz) {
   return std::llround(duration_seconds * frame_rate_hz);
+}
+
+int64_t FrameAt(double seconds, double frame_rate_hz) {
+  return static_cast<int64_t>(std::floor(seconds * frame_rate_hz));
 }
 
 std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, int num_codebooks,

@@ -66,7 +66,9 @@ struct TimeRange {
 //
 // Frames inside it are kept, but for those that `regenerate` touches; frames
 // after its end are generated. So: a clip longer than the audio continues it,
-// ranges in `regenerate` inpaint it, and both may be wanted at once.
+// ranges in `regenerate` inpaint it, and both may be wanted at once. Each range
+// begins inside the audio and inside the clip's frames, which may end a little
+// before duration_seconds (model/magnet/window_plan.h).
 struct GivenAudio {
   std::vector<float> samples;  // mono, at sample_rate_hz
   int sample_rate_hz = 0;      // any; resampled to the codec's
@@ -91,7 +93,7 @@ struct GenerationSpec {
   uint64_t seed = 0;
   SamplingSpec sampling;
   // Share of a window that is kept from the one before when the clip is longer
-  // than a window. [0.05, 0.9].
+  // than a window, at least a span. [0.05, 0.9].
   double overlap = 0.25;
   GivenAudio given_audio;
   GivenCodes given_codes;  // at most one of the two
@@ -118,6 +120,9 @@ struct SpecViolation {
 
 // Frames of a clip of `duration_seconds` at `frame_rate_hz`: to the nearest.
 int64_t NumFrames(double duration_seconds, double frame_rate_hz);
+
+// The frame that `seconds` lies in.
+int64_t FrameAt(double seconds, double frame_rate_hz);
 
 // All that is wrong with `sampling` for a model of `num_codebooks` codebooks of
 // `card` entries, in field order. Fields are "sampling.top_p" and so on.

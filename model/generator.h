@@ -106,7 +106,7 @@ class Generator {
   // delay everyone. 0: merging rows gains nothing, one generation a step is best.
   virtual int64_t full_step_rows() const { return 0; }
 
-  // Bytes of weights and, where the device can tell, of everything allocated.
+  // Bytes of the model's weights.
   virtual int64_t memory_bytes() const = 0;
 };
 

@@ -9,7 +9,11 @@
 
 namespace magnet {
 
-// Codes of given audio: resampled to the codec's rate and encoded.
+// Codes of audio: resampled to the codec's rate and encoded. A last frame that
+// the audio covers only in part is among them.
+absl::StatusOr<GivenCodes> EncodeAllFrames(const GivenAudio& audio, EncodecModel& codec);
+
+// The codes that a clip can start from: those of whole frames.
 absl::StatusOr<GivenCodes> EncodeGivenAudio(const GivenAudio& audio, EncodecModel& codec);
 
 // A clip of `num_frames` whose kept frames are those of `given` that no range

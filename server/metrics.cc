@@ -80,9 +80,7 @@ Metrics::Metrics()
       audio_seconds_(Register(prometheus::BuildCounter(), "magnet_audio_seconds_total",
                               "Seconds of audio handed out, by model.", *registry_)),
       device_memory_(Register(prometheus::BuildGauge(), "magnet_device_memory_bytes",
-                              "Memory that a model's weights and, where the device can tell, its "
-                              "work hold, by model.",
-                              *registry_)),
+                              "Memory that a model's weights hold, by model.", *registry_)),
       connections_(Register(prometheus::BuildGauge(), "magnet_connections",
                             "Open connections of the gRPC service.", *registry_)
                        .Add({})),

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/checkpoint/audiocraft_import.h"
 #include "model/checkpoint/huggingface_import.h"
+#include "model/torch_errors.h"
 
 namespace magnet {
 namespace {
@@ -111,11 +112,13 @@ absl::StatusOr<Bundle> ImportParts(const ImportRequest& request) {
 }  // namespace
 
 absl::StatusOr<Bundle> ImportBundle(const ImportRequest& request) {
-  try {
-    return ImportParts(request);
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("import: ", error.what()));
-  }
+  absl::StatusOr<Bundle> bundle;
+  const absl::Status status = CatchTorchErrors("import", [&] {
+    bundle = ImportParts(request);
+    return bundle.status();
+  });
+  if (!status.ok()) return status;
+  return bundle;
 }
 
 }  // namespace magnet

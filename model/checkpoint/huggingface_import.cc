@@ -277,6 +277,10 @@ absl::StatusOr<ImportedCodec> ImportHuggingFaceEncodec(const std::string& folder
   ImportedCodec codec;
   codec.config = ReadEncodecConfig(*file);
   if (absl::Status status = file->status(); !status.ok()) return status;
+  codec.config.num_codebooks = 1;  // counted below: the other sizes name what is counted
+  if (absl::Status status = CheckCodecConfig(codec.config, file->path()); !status.ok()) {
+    return status;
+  }
   absl::StatusOr<Weights> weights = ReadWeights(folder);
   if (!weights.ok()) return weights.status();
   codec.config.num_codebooks = CountCodebooks(weights->tensors);

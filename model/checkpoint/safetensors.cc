@@ -137,16 +137,17 @@ class Parser {
                          " bytes of data, found [", entry.begin, ", ", entry.end, ")");
     }
     uint64_t num_bytes = torch::elementSize(entry.dtype);
+    auto extent = static_cast<int64_t>(num_bytes);  // strides count a size of 0 as 1
     for (const json& value : shape) {
-      // Bounded one by one as well: a 0 must not hide an absurd size.
       if (!value.is_number_unsigned() || value.get<uint64_t>() > (uint64_t{1} << 40)) {
         return TensorError(entry.name, "shape: expected sizes from 0 to 2^40");
       }
       const uint64_t size = value.get<uint64_t>();
       entry.shape.push_back(static_cast<int64_t>(size));
-      if (__builtin_mul_overflow(num_bytes, size, &num_bytes)) {
+      if (__builtin_mul_overflow(extent, std::max<uint64_t>(size, 1), &extent)) {
         return TensorError(entry.name, "shape: more elements than can be counted");
       }
+      num_bytes *= size;
     }
     if (num_bytes != entry.end - entry.begin) {
       return TensorError(entry.name, "expected ", num_bytes, " bytes by its shape, found ",

@@ -42,7 +42,7 @@ absl::Status Encode(const CodecOptions& options) {
   if (!audio.ok()) return audio.status();
   const torch::InferenceMode inference;
   const auto codes =
-      EncodeGivenAudio({std::move(audio->samples), audio->sample_rate_hz, {}}, *codec);
+      EncodeAllFrames({std::move(audio->samples), audio->sample_rate_hz, {}}, *codec);
   if (!codes.ok()) return codes.status();
   const int num_codebooks = (*codec)->config().num_codebooks;
   std::cout << options.output << ": " << num_codebooks << " codebooks, " << codes->num_frames
@@ -68,8 +68,7 @@ absl::Status Decode(const CodecOptions& options) {
   if (auto s = CheckCodeRange(*codes, config.codebook_size, options.input); !s.ok()) return s;
   constexpr int kChunkFrames = 50;
   const torch::InferenceMode inference;
-  const torch::Tensor all =
-      torch::tensor(codes->codes).view({config.num_codebooks, codes->num_frames});
+  const torch::Tensor all = torch::tensor(codes->codes).view({-1, codes->num_frames});
   StreamingDecoder decoder(*codec);
   std::vector<float> samples;
   for (int t = 0; t < codes->num_frames; t += kChunkFrames) {

@@ -12,7 +12,7 @@ absl::Status WriteCodesFile(const GivenCodes& codes, int num_codebooks, const st
   return WriteSafetensors({{"codes", tensor}}, {}, path);
 }
 
-absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int num_codebooks) {
+absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int max_codebooks) {
   const auto file = ReadSafetensors(path);
   if (!file.ok()) return file.status();
   const auto found = file->tensors.find("codes");
@@ -20,9 +20,11 @@ absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int num_codebo
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a tensor `codes`"));
   }
   const torch::Tensor& codes = found->second;
-  if (codes.dim() != 2 || codes.size(0) != num_codebooks || codes.scalar_type() != torch::kLong) {
+  const bool fits = codes.dim() == 2 && codes.size(0) >= 1 && codes.size(0) <= max_codebooks &&
+                    codes.size(1) >= 1 && codes.scalar_type() == torch::kLong;
+  if (!fits) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": `codes` must be int64 [", num_codebooks, ", frames], found ",
+        path, ": `codes`: expected int64 [1 to ", max_codebooks, ", at least 1], found ",
         c10::toString(codes.scalar_type()), " [", absl::StrJoin(codes.sizes(), ", "), "]"));
   }
   const torch::Tensor flat = codes.contiguous();

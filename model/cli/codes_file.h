@@ -12,9 +12,9 @@ namespace magnet {
 
 absl::Status WriteCodesFile(const GivenCodes& codes, int num_codebooks, const std::string& path);
 
-// INVALID_ARGUMENT names the file where it holds anything else than `codes`
-// with `num_codebooks` rows.
-absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int num_codebooks);
+// K is codes.size() / num_frames. INVALID_ARGUMENT names the file where it holds
+// anything else than `codes` with 1 to `max_codebooks` rows and at least one frame.
+absl::StatusOr<GivenCodes> ReadCodesFile(const std::string& path, int max_codebooks);
 
 }  // namespace magnet
 

@@ -48,11 +48,12 @@ class StepLine {
   void Draw(const GenerationProgress& p) const {
     if (!shown_) return;
     constexpr int kWidth = 30;
-    const int filled = kWidth * p.steps_done / p.steps_total;
+    const int percent = p.done() ? 100 : 100 * p.steps_done / p.steps_total;
+    const int filled = kWidth * percent / 100;
     std::cerr << absl::StreamFormat("\r\033[K[%s%s] %3d %%  window %d/%d  stage %d/%d  step %d/%d",
                                     std::string(filled, '#'), std::string(kWidth - filled, '.'),
-                                    100 * p.steps_done / p.steps_total, p.window + 1, p.num_windows,
-                                    p.stage + 1, p.num_stages, p.step + 1, p.num_steps)
+                                    percent, p.window + 1, p.num_windows, p.stage + 1, p.num_stages,
+                                    p.step + 1, p.num_steps)
               << std::flush;
   }
 

@@ -30,13 +30,19 @@ void PrintPart(const char* name, const Part& part) {
                                   part.parameters / 1e6, part.bytes / 1e6);
 }
 
+std::string SeenByLaterStages(const LmConfig& lm) {
+  if (lm.subcodes_attention == SubcodesAttention::kCausal) return "the past only";
+  if (lm.subcodes_context < 0) return "all frames";
+  return absl::StrFormat("+-%d frames", lm.subcodes_context);
+}
+
 void PrintSizes(const ModelConfig& config) {
   const LmConfig& lm = config.lm;
   std::cout << absl::StreamFormat(
       "transformer    %d layers, width %d, %d heads; %d codebooks of %d; spans of %d; later "
-      "stages see +-%d frames\n",
+      "stages see %s\n",
       lm.num_layers, lm.dim, lm.num_heads, lm.num_codebooks, lm.card, lm.span_len,
-      lm.subcodes_context);
+      SeenByLaterStages(lm));
   std::cout << absl::StreamFormat(
       "audio          %d Hz, %g frames/s, %s codec; window %.2f s (%d frames)\n",
       config.codec.sample_rate_hz, config.codec.frame_rate_hz(),

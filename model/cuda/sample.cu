@@ -16,13 +16,15 @@ namespace {
 constexpr int kSampleThreads = 256;
 constexpr int kMaxCard = 4096;
 constexpr uint32_t kMaxTries = 1024;
+constexpr uint32_t kWholeShare = 0xffffffffu;
+static_assert(kMaxCard / kSampleThreads <= 32, "a bit for each token of a thread's share");
 
 // What a block shares.
 struct RowSpace {
   float probs[kMaxCard];  // first the logits
   double sums[kSampleThreads];
   unsigned long long keys[kSampleThreads];
-  double cumulated[kSampleThreads];  // mass of the thread's tokens and those before
+  double cumulated[kSampleThreads];  // mass of the thread's kept tokens and those before
   int token;
 };
 
@@ -93,9 +95,12 @@ __device__ void KeepTopK(int card, int k, RowSpace& space) {
   __syncthreads();
 }
 
-// Tokens [begin, end) are the thread's where their order counts.
+// Tokens [begin, end) are the thread's where their order counts. Of them those are
+// kept whose bit, from the lowest, is set.
 struct Share {
   int begin, end;
+
+  __device__ bool Keeps(uint32_t kept, int token) const { return kept >> (token - begin) & 1; }
 };
 
 __device__ Share ShareOfThread(int card) {
@@ -104,22 +109,24 @@ __device__ Share ShareOfThread(int card) {
   return {begin, min(begin + count, card)};
 }
 
-__device__ void Cumulate(int card, RowSpace& space) {
+__device__ void Cumulate(int card, uint32_t kept, RowSpace& space) {
   const Share share = ShareOfThread(card);
   double mine = 0;
-  for (int i = share.begin; i < share.end; ++i) mine += space.probs[i];
+  for (int i = share.begin; i < share.end; ++i) {
+    if (share.Keeps(kept, i)) mine += space.probs[i];
+  }
   BlockInclusiveScan<kSampleThreads>(mine, space.cumulated);
 }
 
-// The token into whose share of the mass `uniform` falls.
-__device__ int DrawPlain(int card, double uniform, RowSpace& space) {
+// The kept token into whose share of the cumulated mass `uniform` falls.
+__device__ int DrawFrom(int card, uint32_t kept, double uniform, RowSpace& space) {
   const double target = uniform * space.cumulated[kSampleThreads - 1];
   const double before = threadIdx.x == 0 ? 0.0 : space.cumulated[threadIdx.x - 1];
   if (before <= target && target < space.cumulated[threadIdx.x]) {
     const Share share = ShareOfThread(card);
     double left = target - before;
     for (int i = share.begin; i < share.end; ++i) {
-      if (space.probs[i] <= 0) continue;
+      if (space.probs[i] <= 0 || !share.Keeps(kept, i)) continue;
       space.token = i;
       left -= space.probs[i];
       if (left < 0) break;
@@ -141,17 +148,36 @@ __device__ bool InNucleus(int card, int token, double top_p, RowSpace& space) {
   return Sum(before, space) <= top_p;
 }
 
+// The thread's tokens that are in the nucleus.
+__device__ uint32_t NucleusOfShare(int card, double top_p, const RowSpace& space) {
+  const Share share = ShareOfThread(card);
+  uint32_t kept = 0;
+  for (int token = share.begin; token < share.end; ++token) {
+    const float mine = space.probs[token];
+    double before = 0;
+    for (int i = 0; i < card; ++i) {
+      const float p = space.probs[i];
+      if (p > mine || (p == mine && i < token)) before += p;
+    }
+    if (before <= top_p) kept |= 1u << (token - share.begin);
+  }
+  return kept;
+}
+
 __device__ int DrawToken(const SampleArgs& args, const RowSampling& sampling,
                          const DrawPosition& position, int argmax, RowSpace& space) {
   if (sampling.greedy) return argmax;
   const bool nucleus = sampling.top_p > 0;
   if (!nucleus && sampling.top_k > 0) KeepTopK(args.card, min(sampling.top_k, args.card), space);
-  Cumulate(args.card, space);
+  Cumulate(args.card, kWholeShare, space);
   for (uint32_t draw = 0; draw < kMaxTries; ++draw) {
-    const int token = DrawPlain(args.card, UniformAt(sampling.seed, position, draw), space);
+    const double uniform = UniformAt(sampling.seed, position, draw);
+    const int token = DrawFrom(args.card, kWholeShare, uniform, space);
     if (!nucleus || InNucleus(args.card, token, sampling.top_p, space)) return token;
   }
-  return argmax;
+  const uint32_t kept = NucleusOfShare(args.card, sampling.top_p, space);
+  Cumulate(args.card, kept, space);
+  return DrawFrom(args.card, kept, UniformAt(sampling.seed, position, kMaxTries), space);
 }
 
 __global__ void SampleRow(SampleArgs args) {

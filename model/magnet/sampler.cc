@@ -6,6 +6,22 @@
 #include <numeric>
 
 namespace magnet {
+namespace {
+
+// The token into whose share of the mass `uniform` falls.
+int DrawFrom(std::span<const float> masses, double uniform) {
+  double left = uniform * std::accumulate(masses.begin(), masses.end(), 0.0);
+  int last = 0;
+  for (size_t i = 0; i < masses.size(); ++i) {
+    if (masses[i] <= 0) continue;
+    last = static_cast<int>(i);
+    left -= masses[i];
+    if (left < 0) break;
+  }
+  return last;
+}
+
+}  // namespace
 
 RowSampler::RowSampler(const RowSampling& sampling, int card)
     : sampling_(sampling), logits_(card), probs_(card), scratch_(card) {}
@@ -35,18 +51,6 @@ int RowSampler::Argmax() const {
   return static_cast<int>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
 }
 
-int RowSampler::DrawPlain(double uniform) const {
-  double left = uniform * std::accumulate(probs_.begin(), probs_.end(), 0.0);
-  int last = 0;
-  for (size_t i = 0; i < probs_.size(); ++i) {
-    if (probs_[i] <= 0) continue;
-    last = static_cast<int>(i);
-    left -= probs_[i];
-    if (left < 0) break;
-  }
-  return last;
-}
-
 // In the order of falling probability (equals by index), the mass before a
 // token of the nucleus is at most p.
 bool RowSampler::InNucleus(int token) const {
@@ -60,14 +64,21 @@ bool RowSampler::InNucleus(int token) const {
 
 // Rejection: a draw from the whole distribution that falls into the nucleus is
 // a draw from the nucleus, and needs no sorting. It takes 1 / top_p tries on
-// average; the bound makes a tiny top_p end in the most probable token.
-int RowSampler::DrawTopP(const DrawPosition& position) const {
+// average; where a tiny top_p takes too many, the nucleus is looked for instead.
+int RowSampler::DrawTopP(const DrawPosition& position) {
   constexpr uint32_t kMaxTries = 1024;
   for (uint32_t draw = 0; draw < kMaxTries; ++draw) {
-    const int token = DrawPlain(UniformAt(sampling_.seed, position, draw));
+    const int token = DrawFrom(probs_, UniformAt(sampling_.seed, position, draw));
     if (InNucleus(token)) return token;
   }
-  return Argmax();
+  KeepNucleus();
+  return DrawFrom(scratch_, UniformAt(sampling_.seed, position, kMaxTries));
+}
+
+void RowSampler::KeepNucleus() {
+  for (size_t i = 0; i < probs_.size(); ++i) {
+    scratch_[i] = InNucleus(static_cast<int>(i)) ? probs_[i] : 0.0f;
+  }
 }
 
 void RowSampler::KeepTopK() {
@@ -95,7 +106,7 @@ std::optional<SampledToken> RowSampler::Sample(std::span<const float> cond,
     token = DrawTopP(position);
   } else {
     if (sampling_.top_k > 0) KeepTopK();
-    token = DrawPlain(UniformAt(sampling_.seed, position, /*draw=*/0));
+    token = DrawFrom(probs_, UniformAt(sampling_.seed, position, /*draw=*/0));
   }
   return SampledToken{token, probs_[token]};
 }
@@ -107,10 +118,8 @@ std::vector<float> RowSampler::Distribution(std::span<const float> cond,
     if (sampling_.top_k > 0) KeepTopK();
     return probs_;
   }
-  std::vector<float> kept(probs_.size(), 0.0f);
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (InNucleus(static_cast<int>(i))) kept[i] = probs_[i];
-  }
+  KeepNucleus();
+  std::vector<float> kept = scratch_;
   const float total = std::accumulate(kept.begin(), kept.end(), 0.0f);
   for (float& p : kept) p /= total;
   return kept;

@@ -48,15 +48,15 @@ class RowSampler {
  private:
   bool Softmax(std::span<const float> cond, std::span<const float> uncond);
   int Argmax() const;
-  int DrawPlain(double uniform) const;
-  int DrawTopP(const DrawPosition& position) const;
+  int DrawTopP(const DrawPosition& position);
   void KeepTopK();
+  void KeepNucleus();  // into scratch_
   bool InNucleus(int token) const;
 
   const RowSampling sampling_;
   std::vector<float> logits_;   // [card], guided
   std::vector<float> probs_;    // [card]
-  std::vector<float> scratch_;  // [card], for the k-th largest
+  std::vector<float> scratch_;  // [card], for the k-th largest and for the nucleus
 };
 
 }  // namespace magnet

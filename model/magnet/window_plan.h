@@ -28,8 +28,10 @@ int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement
 int WindowFrames(const LmConfig& config, SpanArrangement arrangement);
 
 // Covers [0, num_frames) with windows of at most `window_frames`, each keeping
-// `overlap` (a share of the window, rounded to whole spans) of the one before.
-// The last window is as short as what is left.
+// `overlap` (a share of the window, rounded to whole spans) of the one before: at
+// least a span, where that leaves a span to be new. The last window is as short as
+// what is left, but no shorter than a span. Requires span_len <= num_frames and
+// span_len <= window_frames.
 std::vector<Window> PlanWindows(int num_frames, int window_frames, double overlap, int span_len);
 
 }  // namespace magnet

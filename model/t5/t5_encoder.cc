@@ -1,12 +1,17 @@
 #include "model/t5/t5_encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "model/layers/uninitialized_weights.h"
 
 namespace magnet {
 namespace {
+
+// Queries that attend together: the bias of all of a long text would be gigabytes.
+constexpr int64_t kQueriesAtOnce = 512;
 
 double LowestFinite(torch::Dtype dtype) {
   switch (dtype) {
@@ -78,21 +83,27 @@ torch::Tensor T5AttentionImpl::SplitHeads(const torch::Tensor& x) const {
   return x.view({x.size(0), x.size(1), num_heads_, d_kv_}).transpose(1, 2);
 }
 
-torch::Tensor T5AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
-  const auto heads =
-      at::scaled_dot_product_attention(SplitHeads(q(x)), SplitHeads(k(x)), SplitHeads(v(x)), bias,
-                                       /*dropout_p=*/0.0,
-                                       /*is_causal=*/false, /*scale=*/1.0);
-  return o(heads.transpose(1, 2).flatten(/*start_dim=*/2));
+torch::Tensor T5AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& reversed_bias) {
+  const auto queries = SplitHeads(q(x)), keys = SplitHeads(k(x)), values = SplitHeads(v(x));
+  const int64_t num_tokens = x.size(1);
+  std::vector<torch::Tensor> heads;
+  for (int64_t first = 0; first < num_tokens; first += kQueriesAtOnce) {
+    const int64_t count = std::min(kQueriesAtOnce, num_tokens - first);
+    const auto bias = reversed_bias.narrow(2, num_tokens - first - count, count).flip(2);
+    const auto attended = at::scaled_dot_product_attention(queries.narrow(2, first, count), keys,
+                                                           values, bias, /*dropout_p=*/0.0,
+                                                           /*is_causal=*/false, /*scale=*/1.0);
+    heads.push_back(attended.transpose(1, 2));
+  }
+  return o(torch::cat(heads, /*dim=*/1).flatten(/*start_dim=*/2));
 }
 
-torch::Tensor T5AttentionImpl::RelativeAttentionBias(int64_t num_tokens) {
+torch::Tensor T5AttentionImpl::ReversedBias(int64_t num_tokens) {
   const auto buckets = RelativePositionBuckets(num_tokens, num_buckets_, max_distance_)
                            .to(relative_attention_bias->weight.device());
   const auto by_position = relative_attention_bias(buckets).t();  // [H, 2S - 1]
   // Window w starts at relative position w - (S - 1): that of query S - 1 - w.
-  const auto windows = by_position.unfold(/*dimension=*/1, num_tokens, /*step=*/1);  // [H, S, S]
-  return windows.flip(1).unsqueeze(0);
+  return by_position.unfold(/*dimension=*/1, num_tokens, /*step=*/1).unsqueeze(0);
 }
 
 T5FeedForwardImpl::T5FeedForwardImpl(const TextEncoderConfig& config) {
@@ -116,8 +127,9 @@ T5SelfAttentionLayerImpl::T5SelfAttentionLayerImpl(const TextEncoderConfig& conf
       layer_norm(
           register_module("layer_norm", T5RmsNorm(config.d_model, config.layer_norm_epsilon))) {}
 
-torch::Tensor T5SelfAttentionLayerImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
-  return x + attention(layer_norm(x), bias);
+torch::Tensor T5SelfAttentionLayerImpl::forward(const torch::Tensor& x,
+                                                const torch::Tensor& reversed_bias) {
+  return x + attention(layer_norm(x), reversed_bias);
 }
 
 T5FeedForwardLayerImpl::T5FeedForwardLayerImpl(const TextEncoderConfig& config)
@@ -137,8 +149,8 @@ T5BlockImpl::T5BlockImpl(const TextEncoderConfig& config, bool has_relative_atte
   register_module("layer", layer);
 }
 
-torch::Tensor T5BlockImpl::forward(const torch::Tensor& x, const torch::Tensor& bias) {
-  return feed_forward(self_attention(x, bias));
+torch::Tensor T5BlockImpl::forward(const torch::Tensor& x, const torch::Tensor& reversed_bias) {
+  return feed_forward(self_attention(x, reversed_bias));
 }
 
 T5StackImpl::T5StackImpl(const TextEncoderConfig& config) {
@@ -151,7 +163,7 @@ T5StackImpl::T5StackImpl(const TextEncoderConfig& config) {
 }
 
 torch::Tensor T5StackImpl::forward(torch::Tensor x, const torch::Tensor& attention_mask) {
-  auto bias = block[0]->as<T5Block>()->self_attention->attention->RelativeAttentionBias(x.size(1));
+  auto bias = block[0]->as<T5Block>()->self_attention->attention->ReversedBias(x.size(1));
   if (attention_mask.defined()) {
     // The lowest finite number, not -infinity: a row without any seen token
     // must not become NaN.

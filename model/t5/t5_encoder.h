@@ -63,11 +63,12 @@ class T5AttentionImpl : public torch::nn::Module {
   // Only the first layer has `relative_attention_bias`; all share it.
   T5AttentionImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
 
-  // x [B, S, D], bias [1 or B, H, S, S] -> [B, S, D].
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
+  // x [B, S, D], reversed_bias [1 or B, H, S, S] -> [B, S, D].
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& reversed_bias);
 
-  // What each head adds to its scores: [1, H, S, S]. First layer only.
-  torch::Tensor RelativeAttentionBias(int64_t num_tokens);
+  // What each head adds to its scores, from the last query to the first:
+  // [1, H, S, S], a view of 2S - 1 numbers a head. First layer only.
+  torch::Tensor ReversedBias(int64_t num_tokens);
 
   T5Linear q{nullptr};                           // D -> H * d_kv
   T5Linear k{nullptr};                           // D -> H * d_kv
@@ -104,7 +105,7 @@ TORCH_MODULE(T5FeedForward);
 class T5SelfAttentionLayerImpl : public torch::nn::Module {
  public:
   T5SelfAttentionLayerImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& reversed_bias);
 
   T5Attention attention{nullptr};  // registered as SelfAttention
   T5RmsNorm layer_norm{nullptr};
@@ -124,7 +125,7 @@ TORCH_MODULE(T5FeedForwardLayer);
 class T5BlockImpl : public torch::nn::Module {
  public:
   T5BlockImpl(const TextEncoderConfig& config, bool has_relative_attention_bias);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& reversed_bias);
 
   T5SelfAttentionLayer self_attention{nullptr};  // layer.0
   T5FeedForwardLayer feed_forward{nullptr};      // layer.1

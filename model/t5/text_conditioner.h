@@ -17,9 +17,6 @@ namespace magnet {
 
 struct TextConditionerOptions {
   PromptCacheLimits cache = {};
-  // Longest text. The encoder's memory grows with the square of it: 2048 tokens
-  // need 200 MB with the 12 heads of t5-base.
-  int max_tokens = 2048;
 };
 
 // Owned and used by one thread (the model thread).
@@ -35,8 +32,9 @@ class TextConditioner {
   // device, without gradients; shared with the cache, so not to be written to.
   // The empty text has the state of its </s>: a null condition is the caller's.
   //
-  // INVALID_ARGUMENT for a text of more than max_tokens; RESOURCE_EXHAUSTED
-  // when memory runs out; INTERNAL for every other failure.
+  // Of any length: the caller bounds the time, which grows with the square of it;
+  // memory grows with the length. RESOURCE_EXHAUSTED when memory runs out; INTERNAL
+  // for every other failure.
   absl::StatusOr<torch::Tensor> Encode(std::string_view text);
 
   // Encoder passes run so far; a text found in the cache runs none.
@@ -53,7 +51,6 @@ class TextConditioner {
   T5Tokenizer tokenizer_;
   T5Encoder encoder_;
   PromptCache cache_;
-  int max_tokens_;
   int64_t num_passes_ = 0;
 };
 

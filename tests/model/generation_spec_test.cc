@@ -177,6 +177,39 @@ TEST(GenerationSpecTest, GivenCodes) {
   EXPECT_THAT(Fields(spec), ElementsAre("given_codes"));
 }
 
+// A clip whose frames end before the wanted part has nothing to generate: it would
+// come back unchanged, and progress would divide by no steps.
+TEST(GenerationSpecTest, WhatIsRegeneratedBeginsInsideTheClipsFrames) {
+  GenerationSpec spec = SpecWithAudio(10);
+  spec.given_audio.regenerate = {{9.95, 10}};
+  EXPECT_THAT(Fields(spec), IsEmpty()) << "frame 497 of 498";
+  spec.given_audio.regenerate = {{9.97, 10}};
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].start_seconds"));
+  spec.given_audio.regenerate = {{2, 3}, {9.97, 10}};
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[1].start_seconds"));
+  spec.sampling.span_arrangement = SpanArrangement::kStride1;
+  spec.given_audio.regenerate = {{9.97, 10}};
+  EXPECT_THAT(Fields(spec), IsEmpty()) << "that arrangement keeps 500 frames";
+
+  spec = SpecWithAudio(10.009);
+  spec.duration_seconds = 10.009;
+  spec.sampling.span_arrangement = SpanArrangement::kStride1;
+  spec.given_audio.regenerate = {{10.003, 10.009}};
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].start_seconds"))
+      << "10.009 s are 500 frames";
+
+  spec = SpecWithAudio(1.87);
+  spec.sections.clear();
+  spec.duration_seconds = 1.86;
+  spec.given_audio.regenerate = {{std::nextafter(1.86, 0), 1.87}};
+  EXPECT_THAT(Fields(spec), ElementsAre("given_audio.regenerate[0].start_seconds"))
+      << "frame 93 of 93, once it is rounded";
+
+  spec = ValidSpec();
+  spec.given_codes = {500, std::vector<int64_t>(2000, 0), {{9.97, 10}}};
+  EXPECT_THAT(Fields(spec), ElementsAre("given_codes.regenerate[0].start_seconds"));
+}
+
 TEST(GenerationSpecTest, AllViolationsAtOnceInFieldOrder) {
   GenerationSpec spec = ValidSpec();
   spec.overlap = 2;

@@ -108,12 +108,22 @@ TEST_F(GeneratorTest, ProgressCountsStepsPassesAndFrames) {
   EXPECT_EQ(generation->num_samples(), 48 * 640);
 }
 
+// A batch's budget would be spent on rows that nothing computes, and time on a
+// branch that is told the same as the other.
 TEST_F(GeneratorTest, WithoutTextThereIsNothingToGuide) {
-  GenerationSpec spec = Spec();
-  spec.sections.clear();
-  const auto generation = Begin(spec);
-  RunSteps(*generation);
-  EXPECT_EQ(generation->progress().passes, 9);
+  for (const bool has_section : {false, true}) {
+    GenerationSpec spec = Spec();
+    spec.sections.clear();
+    if (has_section) spec.sections = {{0.0, {{"", 1.0}, {"", 2.0}}}};
+    const auto generation = Begin(spec);
+    EXPECT_EQ(generation->next_step_rows(), 48) << "before the window has begun";
+    ASSERT_TRUE(generator_->Step({generation.get()})[0].ok());
+    EXPECT_EQ(generation->next_step_rows(), 48);
+    RunSteps(*generation);
+    EXPECT_EQ(generation->progress().passes, 9);
+    spec.negative_prompt = "noise";
+    EXPECT_EQ(Begin(spec)->next_step_rows(), 96) << "what to steer away from is a branch";
+  }
 }
 
 TEST_F(GeneratorTest, ALongClipIsMadeInWindowsAndSoundsEarly) {
@@ -227,6 +237,27 @@ TEST_F(GeneratorTest, AWindowTakesThePromptThatHoldsAtItsNewPart) {
   EXPECT_EQ(too_late, all_a) << "no window begins its new part after 5.9 s";
 }
 
+// Where given music ends in the middle of a window, what is new would be made
+// from the prompt of the past.
+TEST_F(GeneratorTest, GivenFramesDoNotChooseThePrompt) {
+  const std::vector<int64_t> source = Codes(Spec(1.5, 4));
+  const std::string a = "a slow piano ballad", b = "80s synth pop, bright drums";
+  const auto codes = [&](std::vector<PromptSection> sections, std::vector<TimeRange> regenerate) {
+    GenerationSpec spec = Spec(3.0, 2);
+    spec.sampling.greedy = true;
+    spec.sections = std::move(sections);
+    spec.given_codes = {75, source, std::move(regenerate)};
+    return Codes(spec);
+  };
+  const auto all_a = codes({{0, {{a, 1}}}}, {}), all_b = codes({{0, {{b, 1}}}}, {});
+  EXPECT_NE(all_a, all_b);
+  EXPECT_EQ(codes({{0, {{a, 1}}}, {1.0, {{b, 1}}}}, {}), all_b);
+  EXPECT_EQ(codes({{0, {{a, 1}}}, {2.0, {{b, 1}}}}, {}), all_a);
+  EXPECT_EQ(codes({{0, {{a, 1}}}, {1.0, {{b, 1}}}}, {{0.5, 0.7}}),
+            codes({{0, {{a, 1}}}}, {{0.5, 0.7}}))
+      << "the first new frame is before the second prompt";
+}
+
 TEST_F(GeneratorTest, UpcomingSectionsMayChangeWhileMusicPlays) {
   GenerationSpec spec = Spec(6.0, 2);
   spec.sampling.greedy = true;
@@ -239,6 +270,32 @@ TEST_F(GeneratorTest, UpcomingSectionsMayChangeWhileMusicPlays) {
   const std::vector<int64_t> codes = changed->codes();
   for (int t = 0; t < 198; ++t) ASSERT_EQ(codes[t], unchanged[t]) << "a window changed midway";
   EXPECT_NE(codes, unchanged);
+}
+
+// Taking the text away in the middle of a window would end its guidance there,
+// and the music would break off inside it.
+TEST_F(GeneratorTest, AWindowKeepsItsGuidanceWhenTheTextIsTakenAway) {
+  GenerationSpec spec = Spec(6.0, 2);
+  spec.sampling.greedy = true;
+  const auto untouched = Begin(spec), changed = Begin(spec);
+  const auto step = [](Generation& generation) {
+    ASSERT_TRUE(generator_->Step({&generation})[0].ok());
+  };
+  step(*untouched);
+  step(*changed);
+  ASSERT_TRUE(changed->SetUpcomingSections({}).ok());
+  while (untouched->progress().window == 0) {
+    ASSERT_EQ(changed->next_step_rows(), untouched->next_step_rows());
+    step(*untouched);
+    step(*changed);
+    ASSERT_EQ(changed->progress().passes, untouched->progress().passes);
+  }
+  const std::vector<int64_t> wanted = untouched->codes(), found = changed->codes();
+  const size_t frames = found.size() / kCodebooks;
+  for (int k = 0; k < kCodebooks; ++k) {
+    for (size_t t = 0; t < 198; ++t) ASSERT_EQ(found[k * frames + t], wanted[k * frames + t]);
+  }
+  EXPECT_LT(changed->next_step_rows(), untouched->next_step_rows()) << "the next is unguided";
 }
 
 TEST_F(GeneratorTest, WeightsSteerBetweenPrompts) {

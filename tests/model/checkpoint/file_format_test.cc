@@ -90,6 +90,13 @@ TEST(SafetensorsTest, BrokenHeadersAreNamed) {
   EXPECT_THAT(ParseError("\xff\xff\xff\xff\xff\xff\xff\xff{}"), HasSubstr("length of"));
 }
 
+// If it fails: a file of a hundred bytes makes the tensor library throw.
+TEST(SafetensorsTest, AnEmptyTensorOfAbsurdSizesIsNamed) {
+  const std::string header =
+      R"({"a":{"dtype":"F32","shape":[0,1099511627776,1099511627776],"data_offsets":[0,0]}})";
+  EXPECT_THAT(ParseError(Safetensors(header, "")), HasSubstr("tensor \"a\": shape: more elements"));
+}
+
 class FileTest : public ::testing::Test {
  protected:
   void SetUp() override {

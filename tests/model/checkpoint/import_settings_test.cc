@@ -284,6 +284,51 @@ TEST_F(T5FolderTest, WhatIsMissingIsNamed) {
                     HasSubstr("d_model: missing")));
 }
 
+class CodecFolderTest : public ImportSettingsTest {
+ protected:
+  void SetUp() override {
+    ImportSettingsTest::SetUp();
+    files::copy_file(TestdataPath("encodec-32khz-tiny/model.safetensors"),
+                     scratch_ + "/model.safetensors");
+  }
+
+  const std::string config_ = ReadTestdata("encodec-32khz-tiny/config.json");
+};
+
+// If it fails: sizes that were not checked are counted with, which overflows, or the
+// error names another file than the one to mend.
+TEST_F(CodecFolderTest, AbsurdSizesAreNamedByTheirFile) {
+  const Replacement change = {"\"num_residual_layers\": 1", "\"num_residual_layers\": 2147483647",
+                              "config.json: codec.num_residual_layers: expected"};
+  Store("config.json", Replace(config_, change));
+  EXPECT_THAT(std::string(ImportHuggingFaceEncodec(scratch_, 0).status().message()),
+              HasSubstr(change.named));
+}
+
+// If it fails: the config.json of a hostile folder crashes the importer.
+TEST_F(CodecFolderTest, MutatedConfigurationsNeverCrash) {
+  testing::Mutator mutator(/*seed=*/6, {.special = "0123456789-.e\"{}[],"});
+  int accepted = 0;
+  for (int left = testing::NumMutations(/*fallback=*/6000) / 20; left > 0; --left) {
+    Store("config.json", mutator.Mutate({config_}));
+    accepted += ImportHuggingFaceEncodec(scratch_, 0).ok();
+  }
+  EXPECT_GT(accepted, 0) << "no mutation reached the weights";
+}
+
+// If it fails: the config.json of a hostile text encoder crashes the importer.
+TEST_F(T5FolderTest, MutatedConfigurationsNeverCrash) {
+  ASSERT_TRUE(WriteSafetensors(tensors_, {}, scratch_ + "/model.safetensors").ok());
+  const std::string config = ReadTestdata("magnet-tiny/t5/config.json");
+  testing::Mutator mutator(/*seed=*/7, {.special = "0123456789-.e\"{}[],"});
+  int accepted = 0;
+  for (int left = testing::NumMutations(/*fallback=*/6000) / 20; left > 0; --left) {
+    Store("config.json", mutator.Mutate({config}));
+    accepted += ImportHuggingFaceT5(scratch_).ok();
+  }
+  EXPECT_GT(accepted, 0) << "no mutation reached the weights";
+}
+
 // If it fails: the configuration inside a hostile checkpoint crashes the
 // importer.
 TEST_F(ImportSettingsTest, MutatedConfigurationsNeverCrash) {

@@ -23,8 +23,10 @@ namespace magnet {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ImportTest : public ::testing::Test {
  protected:
@@ -122,7 +124,8 @@ TEST_F(ImportTest, BundleSurvivesWritingAndReading) {
   for (const auto& [name, tensor] : made->lm) {
     EXPECT_TRUE(torch::equal(read->lm.at(name), tensor)) << name;
   }
-  for (const char* file : {"config.json", "lm.safetensors", "spiece.model"}) {
+  for (const char* file : {"config.json", "lm.safetensors", "codec.safetensors",
+                           "text_encoder.safetensors", "spiece.model", "README.md"}) {
     ASSERT_TRUE(WriteBundle(*made, torch::kFloat16, scratch_).ok());
     std::fstream stream(scratch_ + "/" + file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekp(20);
@@ -132,6 +135,16 @@ TEST_F(ImportTest, BundleSurvivesWritingAndReading) {
     EXPECT_EQ(damaged.status().code(), absl::StatusCode::kDataLoss) << file;
     EXPECT_THAT(std::string(damaged.status().message()), HasSubstr(file));
   }
+}
+
+// If it fails: people read a page of the tensor library's stack instead of an error.
+TEST_F(ImportTest, AnExceptionBecomesAStatusWithoutABacktrace) {
+  auto made = ImportBundle(Request("magnet-tiny"));
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  made->lm["out_norm.bias"] = torch::empty({64}, torch::kMeta);
+  const absl::Status status = WriteBundle(*made, torch::kFloat32, scratch_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(scratch_), Not(HasSubstr("frame #"))));
 }
 
 TEST_F(ImportTest, ConfigAndTensorsThatDisagreeAreNamedBeforeLoading) {

@@ -61,6 +61,13 @@ TEST_F(SamplingKernel, DrawsTheSameTokensInEveryWay) {
   }
 }
 
+// Two of 4096 tokens: a thousand tries miss them in both rows.
+TEST_F(SamplingKernel, DrawsTheSameTokensOfANucleusThatIsHardToHit) {
+  constexpr int kCard = 4096, kRows = 2;
+  const std::vector<float> logits(static_cast<size_t>(2 * kRows * kCard), 0.0f);
+  ExpectSameTokens({.top_p = 1.5 / kCard, .seed = 42}, logits, kCard, "hard to hit");
+}
+
 TEST_F(SamplingKernel, TakesTheFirstOfEqualLogits) {
   constexpr int kCard = 300;
   std::vector<float> logits(static_cast<size_t>(2 * rows() * kCard), 0.0f);

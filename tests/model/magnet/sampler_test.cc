@@ -52,6 +52,15 @@ TEST(RowSampler, ATinyTopPStillGivesTheMostProbable) {
   EXPECT_EQ(sampler.Sample(kLogits, {}, {})->token, 2);
 }
 
+// Three of 2048 equal tokens are in the nucleus, which a thousand tries often miss.
+TEST(RowSampler, DrawsFromANucleusThatIsHardToHit) {
+  constexpr int kDraws = 400;
+  const std::vector<float> logits(2048, 0.0f);
+  const auto found = Frequencies({.top_p = 0.001, .seed = 5}, logits, kDraws);
+  const double deviation = std::sqrt(1.0 / 3 * 2 / 3 / kDraws);
+  for (int token = 0; token < 3; ++token) EXPECT_NEAR(found[token], 1.0 / 3, 5 * deviation);
+}
+
 TEST(RowSampler, GreedyTakesTheFirstOfEqualsAndReportsItsProbability) {
   const std::vector<float> logits = {1.0f, 3.0f, 3.0f, 0.0f};
   const auto sample = RowSampler({.greedy = true}, 4).Sample(logits, {}, {});

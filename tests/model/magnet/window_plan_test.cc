@@ -42,5 +42,27 @@ TEST(PlanWindows, OverlapIsAShareOfTheWindow) {
   EXPECT_EQ(windows[1].overlap, 126);  // 124.5 to whole spans
 }
 
+// Spans that start anywhere need room: a window shorter than a span would read
+// outside its frames, and one without overlap would not continue the music.
+TEST(PlanWindows, NoWindowIsShorterThanASpanAndEachKeepsOne) {
+  for (const int window_frames : {3, 4, 5, 6, 27}) {
+    for (int num_frames = window_frames; num_frames < 60; ++num_frames) {
+      int covered = 0;
+      for (const Window& window : PlanWindows(num_frames, window_frames, 0.05, 3)) {
+        SCOPED_TRACE(::testing::Message() << window_frames << " of " << num_frames);
+        EXPECT_GE(window.num_frames(), 3);
+        EXPECT_LE(window.num_frames(), window_frames);
+        EXPECT_GE(window.start, 0);
+        EXPECT_EQ(window.first_new_frame(), covered);
+        EXPECT_GT(window.end, covered);
+        const bool has_room = covered > 0 && window_frames >= 6;
+        EXPECT_GE(window.overlap, has_room ? 3 : 0);
+        covered = window.end;
+      }
+      EXPECT_EQ(covered, num_frames);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace magnet

@@ -60,10 +60,10 @@ TEST(RelativePositionBuckets, OneTokenSeesItselfInTheFirst) {
   EXPECT_THAT(ToVector(RelativePositionBuckets(1, 32, 128)), testing::ElementsAre(0));
 }
 
-TEST(RelativeAttentionBias, LooksUpKeyMinusQuery) {
+TEST(ReversedBias, LooksUpKeyMinusQuery) {
   auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/false));
   auto& attention = *encoder->encoder->block[0]->as<T5Block>()->self_attention->attention;
-  const auto bias = attention.RelativeAttentionBias(/*num_tokens=*/5);
+  const auto bias = attention.ReversedBias(/*num_tokens=*/5).flip(2);
   const auto& by_bucket = attention.relative_attention_bias->weight;  // [32, 3]
   ASSERT_THAT(bias.sizes(), ElementsAreArray({1, 3, 5, 5}));
   for (int head = 0; head < 3; ++head) {
@@ -75,6 +75,23 @@ TEST(RelativeAttentionBias, LooksUpKeyMinusQuery) {
       }
     }
   }
+}
+
+// If it fails: long prompts mean something else, for their queries attend in blocks.
+TEST(T5Attention, OfALongTextIsThatOfItsDefinition) {
+  const torch::NoGradGuard no_grad;
+  auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/false));
+  auto& attention = *encoder->encoder->block[0]->as<T5Block>()->self_attention->attention;
+  constexpr int64_t kTokens = 1100, kHeads = 3, kWidth = 6;
+  const auto x = torch::randn({1, kTokens, 16});
+  const auto bias = attention.ReversedBias(kTokens);
+  const auto heads = [&](T5Linear& linear) {
+    return linear(x).view({1, kTokens, kHeads, kWidth}).transpose(1, 2);
+  };
+  const auto scores = heads(attention.q).matmul(heads(attention.k).transpose(2, 3)) + bias.flip(2);
+  const auto wanted =
+      attention.o(torch::softmax(scores, -1).matmul(heads(attention.v)).transpose(1, 2).flatten(2));
+  EXPECT_LT(LargestDifference(attention.forward(x, bias), wanted), 1e-5);
 }
 
 TEST(T5RmsNorm, ScalesWithoutCentering) {
