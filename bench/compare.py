@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares the engine with the reference (audiocraft 1.3.0) on this machine, in one run.
 
-Both run at a released small model's size with random weights, float32, on the same number of
-threads, each in its own process; they take turns, measurement by measurement, so that whatever
+Both run at a released small model's size with random weights, on the same number of threads, the
+reference in float32, the engine's transformer in --dtype, each in its own process; they take turns, measurement by measurement, so that whatever
 else the machine does meets both. Writes every time to FOLDER/compare.json, a chart to
 FOLDER/compare.png (where matplotlib is installed) and prints medians and ratios.
 
@@ -80,6 +80,8 @@ def parse_arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="FOLDER")
     parser.add_argument("--threads", type=int, default=2, help="of each program (default 2)")
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement (default 5)")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+                        help="of the engine's transformer (default float32)")
     parser.add_argument("--whole-clip", action="store_true",
                         help="measure whole clips instead of estimating them")
     for name, value in SHAPE.items():
@@ -93,7 +95,7 @@ def measure(args):
     shape += ["--serve", f"--threads={args.threads}"]
     programs = {
         "reference": Program([args.reference_python, ROOT / "bench/reference_pass.py", *shape]),
-        "engine": Program([args.engine, *shape]),
+        "engine": Program([args.engine, *shape, f"--dtype={args.dtype}"]),
     }
     seconds = {program: {} for program in programs}
     names = [*BOTH, *ENGINE_ONLY]
@@ -179,11 +181,11 @@ def main():
     medians, ratios = summarize(seconds)
     shape = {name: getattr(args, name.replace("-", "_")) for name in SHAPE}
     clip = "measured" if args.whole_clip else "estimated from passes"
-    subtitle = f"{cpu_name()}, {args.threads} threads, float32; whole clip {clip}"
+    subtitle = f"{cpu_name()}, {args.threads} threads, {args.dtype}; whole clip {clip}"
     print(f"{subtitle}\nmedians of {args.repeats}, taken in turns\n")
     print_table(medians, ratios)
     (args.out / "compare.json").write_text(json.dumps(
-        {"cpu": cpu_name(), "threads": args.threads, "shape": shape, "clip": clip,
+        {"cpu": cpu_name(), "threads": args.threads, "dtype": args.dtype, "shape": shape, "clip": clip,
          "seconds": seconds, "medians": medians, "ratios": ratios}, indent=2) + "\n")
     draw(medians, ratios, subtitle, args.out / "compare.png")
 

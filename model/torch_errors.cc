@@ -33,4 +33,9 @@ absl::Status CatchTorchErrors(const std::string& what, const std::function<absl:
   }
 }
 
+std::string MessageOf(const std::exception& error) {
+  const auto* const torch_error = dynamic_cast<const c10::Error*>(&error);
+  return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+}
+
 }  // namespace magnet

@@ -2,6 +2,7 @@
 #ifndef MAGNET_MODEL_TORCH_ERRORS_H_
 #define MAGNET_MODEL_TORCH_ERRORS_H_
 
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -13,6 +14,9 @@ namespace magnet {
 // (out of memory) or INTERNAL, with `what` (e.g. "decoding step") before its
 // message.
 absl::Status CatchTorchErrors(const std::string& what, const std::function<absl::Status()>& body);
+
+// The exception's message, without the backtrace that LibTorch puts behind its own.
+std::string MessageOf(const std::exception& error);
 
 }  // namespace magnet
 

@@ -72,9 +72,9 @@ class Encoder {
   struct Clip {
     const MusicBenchRow* row;
     std::string bytes;
-    torch::Tensor codes;  // [K, T]; undefined: none
-    std::string undecodable;
-    absl::Status status;
+    torch::Tensor codes{};  // [K, T]; undefined: none
+    std::string undecodable{};
+    absl::Status status{};
   };
 
   void Encode(Clip& clip) {

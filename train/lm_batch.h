@@ -48,8 +48,8 @@ struct LmBatchOptions {
   uint64_t seed = 1;
   int max_text_tokens = 128;
   double condition_dropout = 0;
-  CaptionConfig captions;
-  ShortCropConfig short_crops;
+  CaptionConfig captions{};
+  ShortCropConfig short_crops{};
   std::vector<int> stage_weights{};  // empty: equal
   bool with_labels = false;          // fill in frame_labels
 };

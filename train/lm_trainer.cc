@@ -44,6 +44,20 @@ TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
   return part;
 }
 
+// sums [2, K + 1]: losses, and what they are summed over; of the stages, then of annotations.
+Metrics MeanLosses(const torch::Tensor& sums) {
+  Metrics metrics;
+  const int64_t num_stages = sums.size(1) - 1;
+  for (int64_t k = 0; k <= num_stages; ++k) {
+    const double count = sums[1][k].item<double>();
+    if (count == 0) continue;
+    const std::string name =
+        k == num_stages ? std::string("loss_annotations") : absl::StrCat("loss_stage", k);
+    metrics[name] = sums[0][k].item<double>() / count;
+  }
+  return metrics;
+}
+
 // A head that knows nothing yet.
 Dense NewHead(int64_t inputs, int64_t outputs, const torch::Device& device) {
   Dense head(inputs, outputs, /*with_bias=*/false);
@@ -176,7 +190,6 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
   const absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
   if (!batches.ok()) return batches.status();
   const int num_stages = parts_.config.lm.num_codebooks;
-  // Loss, and what it is summed over: frames of each stage, then labels.
   torch::Tensor sums = torch::zeros({2, num_stages + 1});
   for (const LmBatch& batch : *batches) {
     sums[1][batch.stage] += batch.num_masked;
@@ -209,13 +222,7 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
 
   result.loss = sums[0].narrow(0, 0, num_stages).sum().item<double>() / num_frames;
   result.items = ItemsPerStep(config_.run.batch_size);
-  for (int k = 0; k <= num_stages; ++k) {
-    const double count = sums[1][k].item<double>();
-    if (count == 0) continue;
-    const std::string name =
-        k == num_stages ? std::string("loss_annotations") : absl::StrCat("loss_stage", k);
-    result.metrics[name] = sums[0][k].item<double>() / count;
-  }
+  result.metrics = MeanLosses(sums);
   return result;
 }
 

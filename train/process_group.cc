@@ -12,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "model/torch_errors.h"
 
 namespace magnet {
 namespace {
@@ -64,7 +65,7 @@ class GlooProcesses : public ProcessGroup {
       }
     } catch (const std::exception& error) {
       return absl::UnavailableError(
-          absl::StrCat("process ", rank_, " of ", size_, ": ", error.what()));
+          absl::StrCat("process ", rank_, " of ", size_, ": ", MessageOf(error)));
     }
     return absl::OkStatus();
   }
@@ -110,7 +111,7 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> Connect(const Rendezvous& meeting)
   } catch (const std::exception& error) {
     return absl::UnavailableError(absl::StrCat("process ", meeting.rank, " of ", meeting.size,
                                                " at ", meeting.host, ":", meeting.port, ": ",
-                                               error.what()));
+                                               MessageOf(error)));
   }
 }
 
