@@ -67,7 +67,7 @@ TEST_P(AnnotationsTest, AreLearntBesideTheCodes) {
   LmTrainingConfig config = TinyLmConfig(folder);
   config.annotation_weight = 0.5;
   config.text_first = {.steps = 30, .batch_size = 8};
-  config.run.total_steps = 250;
+  config.run.total_steps = 500;
   config.run.batch_size = 8;
   config.run.precision = GetParam();
   LmRun run(config);
