@@ -2,8 +2,8 @@
 """Compares the engine with the reference (audiocraft 1.3.0) on this machine, in one run.
 
 Both run at a released small model's size with random weights, on the same number of threads, the
-reference in float32, the engine's transformer in --dtype, each in its own process; they take turns, measurement by measurement, so that whatever
-else the machine does meets both. Writes every time to FOLDER/compare.json, a chart to
+reference in float32, the engine's transformer in --dtype, each in its own process; they take
+turns, measurement by measurement, so that whatever else the machine does meets both. Writes every time to FOLDER/compare.json, a chart to
 FOLDER/compare.png (where matplotlib is installed) and prints medians and ratios.
 
   python3 bench/compare.py --reference-python VENV/bin/python --out FOLDER
@@ -185,8 +185,8 @@ def main():
     print(f"{subtitle}\nmedians of {args.repeats}, taken in turns\n")
     print_table(medians, ratios)
     (args.out / "compare.json").write_text(json.dumps(
-        {"cpu": cpu_name(), "threads": args.threads, "dtype": args.dtype, "shape": shape, "clip": clip,
-         "seconds": seconds, "medians": medians, "ratios": ratios}, indent=2) + "\n")
+        {"cpu": cpu_name(), "threads": args.threads, "dtype": args.dtype, "shape": shape,
+         "clip": clip, "seconds": seconds, "medians": medians, "ratios": ratios}, indent=2) + "\n")
     draw(medians, ratios, subtitle, args.out / "compare.png")
 
 

@@ -26,11 +26,6 @@ std::span<const float> Row(const torch::Tensor& logits, int64_t row) {
   return {logits.data_ptr<float>() + row * card, card};
 }
 
-bool AnyHasText(const std::vector<WeightedPrompt>& prompts) {
-  return std::any_of(prompts.begin(), prompts.end(),
-                     [](const WeightedPrompt& prompt) { return !prompt.text.empty(); });
-}
-
 }  // namespace
 
 ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes given)
@@ -159,7 +154,7 @@ absl::Status ClipGeneration::BeginWindow() {
 bool ClipGeneration::BranchesDiffer() const {
   if (decoder_) return conditions_.prompts != negative_;
   const int section = SectionAt(windows_[window_]);
-  const bool prompted = section >= 0 && AnyHasText(spec_.sections[section].prompts);
+  const bool prompted = section >= 0 && !AllEmpty(spec_.sections[section].prompts);
   return prompted || !spec_.negative_prompt.empty();
 }
 

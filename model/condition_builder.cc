@@ -10,11 +10,6 @@
 namespace magnet {
 namespace {
 
-bool AllEmpty(const std::vector<WeightedPrompt>& prompts) {
-  return std::all_of(prompts.begin(), prompts.end(),
-                     [](const WeightedPrompt& prompt) { return prompt.text.empty(); });
-}
-
 bool AllWeightsEqual(const std::vector<WeightedPrompt>& prompts) {
   return std::all_of(prompts.begin(), prompts.end(), [&](const WeightedPrompt& prompt) {
     return prompt.weight == prompts.front().weight;
@@ -34,6 +29,11 @@ double LogShare(double weight, double largest) {
 }
 
 }  // namespace
+
+bool AllEmpty(const std::vector<WeightedPrompt>& prompts) {
+  return std::all_of(prompts.begin(), prompts.end(),
+                     [](const WeightedPrompt& prompt) { return prompt.text.empty(); });
+}
 
 absl::Status ConditionBuilder::Encode(const std::vector<WeightedPrompt>& prompts) {
   for (const WeightedPrompt& prompt : prompts) {

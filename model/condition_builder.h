@@ -14,6 +14,9 @@
 
 namespace magnet {
 
+// Whether no prompt has a text.
+bool AllEmpty(const std::vector<WeightedPrompt>& prompts);
+
 // Used by one thread (the model thread), like what it points to.
 class ConditionBuilder {
  public:
@@ -27,8 +30,8 @@ class ConditionBuilder {
   absl::Status Encode(const std::vector<WeightedPrompt>& prompts);
 
   // The texts' states side by side, with the logarithm of each weight's share of
-  // the largest added to the attention scores of its keys. An empty text is one zero vector. Null
-  // where no prompt has a text: the null condition.
+  // the largest added to the attention scores of its keys. An empty text is one
+  // zero vector. Null where AllEmpty: the null condition.
   absl::StatusOr<std::shared_ptr<const ConditionKv>> Build(
       const std::vector<WeightedPrompt>& prompts);
 

@@ -86,8 +86,10 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   training_batches_ = std::make_unique<LmBatchMaker>(training, parts_.tokenizer, parts_.config.lm,
                                                      BatchOptions(config_));
   if (validation_ != nullptr) {
+    LmBatchOptions options = BatchOptions(config_);
+    options.with_labels = false;  // what is validated is the codes
     validation_batches_ = std::make_unique<LmBatchMaker>(*validation_, parts_.tokenizer,
-                                                         parts_.config.lm, BatchOptions(config_));
+                                                         parts_.config.lm, std::move(options));
   }
   const LmConfig& lm = parts_.config.lm;
   const bool text_first = config_.text_first.steps > 0, annotated = config_.annotation_weight > 0;

@@ -86,12 +86,12 @@ class MagnetTransformerImpl : public torch::nn::Module {
 
   const LmConfig& config() const { return config_; }
   torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
+  torch::Device device() const { return output_proj_->weight.device(); }
 
   // Embeddings, products and what lies between them in `dtype`; norms and the sum that
   // layers add to in float32, where a sum of many layers would lose most. For Pass and
   // forward; packed steps want every parameter in one type, which to(dtype) gives.
   void ComputeIn(torch::Dtype dtype);
-  torch::Device device() const { return output_proj_->weight.device(); }
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
   torch::Tensor ProjectText(const torch::Tensor& text_states);
