@@ -38,6 +38,10 @@ ClipGeneration::ClipGeneration(Engine* engine, GenerationSpec spec, ClipCodes gi
   for (const Window& window : windows_) {
     if (HasNewFrames(window)) steps_total_ += steps_per_window;
   }
+  const bool all_ours = std::find(clip_.kept.begin(), clip_.kept.end(), true) == clip_.kept.end();
+  if (engine->config.lm.beats.has_value() && all_ours) {
+    beats_.emplace(*engine->config.lm.beats, clip_.num_frames);
+  }
   SkipKeptWindows();
 }
 
@@ -122,6 +126,8 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
       conditions_.prompts = *std::move(prompts);
     }
     conditions_.section = section;
+    const ConditionKv* const prompts = conditions_.prompts.get();
+    if (beats_) beats_->Change(window.first_new_frame(), prompts ? prompts->beats : std::nullopt);
   }
   if (negative_ == nullptr && !spec_.negative_prompt.empty()) {
     auto negative = engine_->conditions->Build({{spec_.negative_prompt, 1.0}});
@@ -129,6 +135,11 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
     negative_ = *std::move(negative);
   }
   return absl::OkStatus();
+}
+
+std::span<const int64_t> ClipGeneration::TicksOf(const Window& window) const {
+  if (!beats_) return {};
+  return beats_->ticks().subspan(window.start, window.num_frames());
 }
 
 WindowCodes ClipGeneration::SliceClip(const Window& window) const {
@@ -166,6 +177,8 @@ PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
   PassInput pass;
   const std::vector<int64_t>& codes = decoder_->codes();
   pass.codes = torch::tensor(codes).view({-1, decoder_->num_frames()});
+  const std::span<const int64_t> ticks = TicksOf(windows_[window_]);
+  if (!ticks.empty()) pass.ticks = torch::tensor(at::ArrayRef<int64_t>(ticks.data(), ticks.size()));
   pass.stage = step.stage;
   pass.frames = torch::tensor(std::vector<int64_t>(step.frames.begin(), step.frames.end()));
   pass.condition = conditions_.prompts.get();
@@ -224,6 +237,7 @@ absl::StatusOr<StepRequest> ClipGeneration::PrepareStep() {
   const auto step = NextStep();
   if (!step.ok()) return step.status();
   return StepRequest{.codes = decoder_->codes(),
+                     .ticks = TicksOf(windows_[window_]),
                      .num_frames = decoder_->num_frames(),
                      .stage = (*step)->stage,
                      .frames = (*step)->frames,

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "model/condition_builder.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/generator.h"
+#include "model/magnet/beat_track.h"
 #include "model/magnet/packed_transformer.h"
 #include "model/magnet/transformer.h"
 #include "model/magnet/window_decoder.h"
@@ -71,6 +73,7 @@ class ClipGeneration : public Generation {
   DrawSettings DrawSettingsOf(const DecodingStep& step) const;
   absl::Status NotFinite(const DecodingStep& step) const;
   absl::Status PrepareConditions(const Window& window);
+  std::span<const int64_t> TicksOf(const Window& window) const;
   WindowCodes SliceClip(const Window& window) const;
   void FinishWindow();
   void SkipKeptWindows();
@@ -91,6 +94,8 @@ class ClipGeneration : public Generation {
   std::optional<WindowDecoder> decoder_;  // of the current window, once begun
   Conditions conditions_;
   std::shared_ptr<const ConditionKv> negative_;
+  std::optional<BeatTrack> beats_;  // where the model has beats and all frames are its own:
+                                    // those of given audio are not known
   std::optional<StreamingDecoder> audio_;
   int steps_done_ = 0;
   int steps_total_ = 0;

@@ -54,6 +54,26 @@ absl::StatusOr<torch::Tensor> ConditionBuilder::Condition(const std::string& tex
   return transformer_->ProjectText(states->unsqueeze(0));
 }
 
+absl::StatusOr<std::optional<Beats>> ConditionBuilder::TellBeats(
+    const std::vector<WeightedPrompt>& prompts) {
+  const std::optional<BeatConfig>& config = transformer_->config().beats;
+  if (!config.has_value()) return std::nullopt;
+  torch::Tensor sum;  // [1, text_dim]: only its direction matters
+  for (const WeightedPrompt& prompt : prompts) {
+    if (prompt.text.empty()) continue;
+    const auto states = text_->Encode(prompt.text);
+    if (!states.ok()) return states.status();
+    const torch::Tensor mean = states->to(torch::kFloat).mean(/*dim=*/0, /*keepdim=*/true);
+    sum = sum.defined() ? sum + prompt.weight * mean : prompt.weight * mean;
+  }
+  const torch::Tensor scores = transformer_->BeatLogits(sum)[0].cpu();
+  const int tempos = config->num_tempos();
+  return Beats{.frames_per_beat =
+                   config->min_frames_per_beat + scores.narrow(0, 0, tempos).argmax().item<int>(),
+               .beats_per_bar =
+                   1 + scores.narrow(0, tempos, config->max_beats_per_bar).argmax().item<int>()};
+}
+
 absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
     const std::vector<WeightedPrompt>& prompts) {
   if (AllEmpty(prompts)) return nullptr;
@@ -72,6 +92,11 @@ absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
     const torch::Tensor bias = AllWeightsEqual(prompts) ? torch::Tensor() : torch::cat(biases);
     ConditionKv prepared = transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias);
     if (packed_) PackCondition(prepared, bias);
+    if (const auto beats = TellBeats(prompts); beats.ok()) {
+      prepared.beats = *beats;
+    } else {
+      return beats.status();
+    }
     built = std::make_shared<ConditionKv>(std::move(prepared));
     return absl::OkStatus();
   });

@@ -3,6 +3,7 @@
 #define MAGNET_MODEL_CONDITION_BUILDER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,17 @@ class ConditionBuilder {
 
   // The texts' states side by side, with the logarithm of each weight's share of
   // the largest added to the attention scores of its keys. An empty text is one
-  // zero vector. Null where AllEmpty: the null condition.
+  // zero vector. Null where AllEmpty: the null condition. Beats are the likeliest by the
+  // weighted mean of the texts.
   absl::StatusOr<std::shared_ptr<const ConditionKv>> Build(
       const std::vector<WeightedPrompt>& prompts);
 
  private:
   // [1, S, D]; of an empty text [1, 1, D] zeros.
   absl::StatusOr<torch::Tensor> Condition(const std::string& text);
+
+  // None where the model has no beats. Some prompt has a text.
+  absl::StatusOr<std::optional<Beats>> TellBeats(const std::vector<WeightedPrompt>& prompts);
 
   TextConditioner* const text_;
   MagnetTransformer transformer_;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -92,12 +93,14 @@ class FieldReader {
 
   template <typename T>
   void Object(const char* name, T& fields) {
-    const json* value = Find(name);
-    if (value == nullptr) return;
-    if (!value->is_object()) return Mismatch(Path(name), "an object", *value);
-    FieldReader reader(*value, absl::StrCat(Path(name), "."), errors_);
-    config_fields::VisitFields(reader, fields);
-    reader.ReportUnknownKeys();
+    if (const json* value = Find(name)) ReadObject(Path(name), *value, fields);
+  }
+
+  template <typename T>
+  void OptionalObject(const char* name, std::optional<T>& fields) {
+    known_.insert(name);
+    const auto found = object_.find(name);
+    if (found != object_.end()) ReadObject(Path(name), *found, fields.emplace());
   }
 
   void ReportUnknownKeys() {
@@ -122,6 +125,14 @@ class FieldReader {
     std::string shown = found.dump(-1, ' ', true, json::error_handler_t::replace);
     if (shown.size() > kMaxShown) shown = shown.substr(0, kMaxShown) + "...";
     errors_.push_back(absl::StrCat(path, ": expected ", std::string(expected), ", found ", shown));
+  }
+
+  template <typename T>
+  void ReadObject(const std::string& path, const json& value, T& fields) {
+    if (!value.is_object()) return Mismatch(path, "an object", value);
+    FieldReader reader(value, absl::StrCat(path, "."), errors_);
+    config_fields::VisitFields(reader, fields);
+    reader.ReportUnknownKeys();
   }
 
   void ReadInt(const std::string& path, const json& value, int& field) {
@@ -163,6 +174,11 @@ class FieldWriter {
     FieldWriter writer;
     config_fields::VisitFields(writer, fields);
     object_[name] = std::move(writer.object_);
+  }
+
+  template <typename T>
+  void OptionalObject(const char* name, std::optional<T>& fields) {
+    if (fields.has_value()) Object(name, *fields);
   }
 
   const ordered_json& object() const { return object_; }
@@ -218,6 +234,11 @@ class RangeChecker {
     config_fields::VisitFields(checker, fields);
   }
 
+  template <typename T>
+  void OptionalObject(const char* name, std::optional<T>& fields) {
+    if (fields.has_value()) Object(name, *fields);
+  }
+
  private:
   template <typename N>
   void Check(const std::string& name, N value, N min, N max) {
@@ -266,6 +287,11 @@ class ContradictionChecker {
            "), found ", lm.num_heads);
     Expect(lm.span_len <= lm.window_frames, "lm.span_len: expected at most lm.window_frames (",
            lm.window_frames, "), found ", lm.span_len);
+    if (lm.beats.has_value()) {
+      Expect(lm.beats->min_frames_per_beat <= lm.beats->max_frames_per_beat,
+             "lm.beats.min_frames_per_beat: expected at most lm.beats.max_frames_per_beat (",
+             lm.beats->max_frames_per_beat, "), found ", lm.beats->min_frames_per_beat);
+    }
     const double dim = lm.dim;
     const double parameters = lm.num_layers * (8 * dim * dim + 2 * dim * lm.ffn_dim) +
                               2 * dim * lm.card * lm.num_codebooks;

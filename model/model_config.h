@@ -5,6 +5,7 @@
 #define MAGNET_MODEL_MODEL_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,20 @@ enum class SubcodesAttention {
             // end takes any mask for a causal one; for models trained that way
 };
 
+// Beats as an input beside the codes: every frame of a clip has one id, its tick, that says
+// where in its bar it lies. Which tempo and metre a clip has is told by its text (a head
+// over the text's states). An extension: audiocraft's models have none.
+struct BeatConfig {
+  int ticks_per_beat = 24;       // ids from one beat to the next
+  int max_beats_per_bar = 8;     // places of a beat in its bar
+  int min_frames_per_beat = 12;  // the fastest beat that a text can tell
+  int max_frames_per_beat = 75;  // the slowest
+
+  int num_ticks() const { return ticks_per_beat * max_beats_per_bar; }
+  int no_tick_id() const { return num_ticks(); }  // of a frame whose beat is not known
+  int num_tempos() const { return max_frames_per_beat - min_frames_per_beat + 1; }
+};
+
 // The masked transformer (audiocraft's MagnetLMModel).
 struct LmConfig {
   int dim = 0;        // model width D
@@ -33,12 +48,15 @@ struct LmConfig {
   int window_frames = 0;  // frames of the longest sequence in one window (T)
   int span_len = 3;       // frames masked together
   SubcodesAttention subcodes_attention = SubcodesAttention::kWindow;
-  int subcodes_context = 5;  // of kWindow; < 0: everywhere
-  bool bias_attn = false;    // biases of the attention projections
-  bool bias_ff = false;      // biases of the feed-forward
-  bool bias_proj = false;    // biases of the K heads
+  int subcodes_context = 5;         // of kWindow; < 0: everywhere
+  bool bias_attn = false;           // biases of the attention projections
+  bool bias_ff = false;             // biases of the feed-forward
+  bool bias_proj = false;           // biases of the K heads
+  std::optional<BeatConfig> beats{};  // frames are told their beats
 
   int mask_token_id() const { return card; }
+  // Ids that a frame is embedded from: its codes, and its tick.
+  int num_inputs() const { return num_codebooks + (beats.has_value() ? 1 : 0); }
 };
 
 enum class PadMode { kReflect, kConstant };

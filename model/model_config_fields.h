@@ -9,6 +9,7 @@
 //   IntList(name, std::vector<int>&, max_entries, min, max)   not empty
 //   Enum(name, E&, words)                words: array of {word, value}
 //   Object(name, T&)                     whose own fields follow
+//   OptionalObject(name, std::optional<T>&)   likewise; may be absent
 #ifndef MAGNET_MODEL_MODEL_CONFIG_FIELDS_H_
 #define MAGNET_MODEL_MODEL_CONFIG_FIELDS_H_
 
@@ -40,6 +41,14 @@ inline constexpr int kMaxWidth = 1 << 16;
 inline constexpr int kMaxCodes = 1 << 20;
 
 template <typename Visitor>
+void VisitFields(Visitor& v, BeatConfig& c) {
+  v.Int("ticks_per_beat", c.ticks_per_beat, 1, 1'000);
+  v.Int("max_beats_per_bar", c.max_beats_per_bar, 1, 64);
+  v.Int("min_frames_per_beat", c.min_frames_per_beat, 1, 10'000);
+  v.Int("max_frames_per_beat", c.max_frames_per_beat, 1, 10'000);
+}
+
+template <typename Visitor>
 void VisitFields(Visitor& v, LmConfig& c) {
   v.Int("dim", c.dim, 4, kMaxWidth);
   v.Int("num_heads", c.num_heads, 1, 1024);
@@ -55,6 +64,7 @@ void VisitFields(Visitor& v, LmConfig& c) {
   v.Bool("bias_attn", c.bias_attn);
   v.Bool("bias_ff", c.bias_ff);
   v.Bool("bias_proj", c.bias_proj);
+  v.OptionalObject("beats", c.beats);
 }
 
 template <typename Visitor>

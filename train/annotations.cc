@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "model/magnet/beat_track.h"
+
 namespace magnet {
 namespace {
 
@@ -46,6 +48,13 @@ int64_t LastBefore(const std::vector<double>& times, double time_s) {
   return std::upper_bound(times.begin(), times.end(), time_s) - times.begin() - 1;
 }
 
+// The largest place that is told.
+int64_t BeatsPerBar(const MusicBenchRow& row) {
+  const auto& places = row.beat_positions;
+  if (places.empty()) return 1;
+  return std::max<int64_t>(std::llround(*std::max_element(places.begin(), places.end())), 1);
+}
+
 }  // namespace
 
 torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_t begin,
@@ -79,6 +88,40 @@ torch::Tensor ClipLabels(const MusicBenchRow& row) {
                                 kClipLabelClasses[1] - 1);
   }
   return torch::tensor({KeyClass(row), tempo}, torch::kLong);
+}
+
+torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz,
+                    int64_t begin, int64_t count) {
+  torch::Tensor ticks = torch::full({count}, beats.no_tick_id(), torch::kLong);
+  const std::vector<double>& times_s = row.beat_times_s;
+  const auto num_beats = static_cast<int64_t>(times_s.size());
+  if (num_beats < 2) return ticks;
+  const int64_t beats_per_bar = BeatsPerBar(row);
+  auto* const tick = ticks.data_ptr<int64_t>();
+  for (int64_t t = 0; t < count; ++t) {
+    const double time_s = (static_cast<double>(begin + t) + 0.5) / frame_rate_hz;
+    const int64_t beat = std::clamp<int64_t>(LastBefore(times_s, time_s), 0, num_beats - 2);
+    const double since = (time_s - times_s[beat]) / (times_s[beat + 1] - times_s[beat]);
+    const double into_bar = std::fmod(row.beat_positions[beat] - 1 + since, beats_per_bar);
+    tick[t] = TickAt(beats, into_bar < 0 ? into_bar + beats_per_bar : into_bar);
+  }
+  return ticks;
+}
+
+torch::Tensor BeatLabels(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz) {
+  int64_t tempo = kUnlabelled, bar = kUnlabelled;
+  if (row.bpm.has_value() && *row.bpm > 0) {
+    const auto frames = std::llround(60 * frame_rate_hz / *row.bpm) - beats.min_frames_per_beat;
+    if (frames >= 0 && frames < beats.num_tempos()) tempo = frames;
+  }
+  if (row.beat_positions.size() > 1 && BeatsPerBar(row) <= beats.max_beats_per_bar) {
+    bar = BeatsPerBar(row) - 1;
+  }
+  return torch::tensor({tempo, bar}, torch::kLong);
+}
+
+std::array<int64_t, 2> BeatLabelClasses(const BeatConfig& beats) {
+  return {beats.num_tempos(), beats.max_beats_per_bar};
 }
 
 torch::Tensor SummedLabelLoss(const torch::Tensor& logits, const torch::Tensor& labels,

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "model/model_config.h"
 #include "model/torch.h"
 #include "train/musicbench_row.h"
 
@@ -34,6 +35,17 @@ torch::Tensor FrameLabels(const MusicBenchRow& row, double frame_rate_hz, int64_
 
 // [2] int64.
 torch::Tensor ClipLabels(const MusicBenchRow& row);
+
+// Ticks of frames [begin, begin + count): [count] int64, each at the frame's middle. The first
+// and the last beats' lengths hold before and after them; no_tick_id where fewer than two
+// beats are told.
+torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz,
+                    int64_t begin, int64_t count);
+
+// What a caption can be asked for of beats: classes of the tempo, in whole frames of a beat,
+// and of the number of beats in a bar, as MagnetTransformer's beat head has them. [2] int64.
+torch::Tensor BeatLabels(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz);
+std::array<int64_t, 2> BeatLabelClasses(const BeatConfig& beats);
 
 // Cross-entropy of `logits` [..., sum of classes] against `labels` [..., kinds], summed
 // over what is labelled: kind i has the i-th group of logits.

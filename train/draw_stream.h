@@ -18,6 +18,7 @@ enum class DrawPurpose : uint32_t {
   kCondition,    // condition dropout
   kCentroid,     // k-means and dead-code restart
   kWeights,      // initial weights
+  kBeats,        // whether an item is told its beats
 };
 
 // The draws for item `item` of step `step`, in order.

@@ -43,15 +43,17 @@ absl::StatusOr<TextBatch> LmBatchMaker::Texts(const BatchPlace& place, int batch
   const std::vector<Item> items = DrawItems(place, batch_size);
   TextBatch batch;
   batch.code_shares = torch::zeros({batch_size, lm_.num_codebooks, lm_.card});
-  std::vector<torch::Tensor> labels;
+  std::vector<torch::Tensor> labels, beat_labels;
   for (int i = 0; i < batch_size; ++i) {
     const int64_t clip = items[i].clip, num_frames = clips_.num_frames(clip);
     const torch::Tensor share =
         torch::full({}, 1.0 / num_frames).expand({lm_.num_codebooks, num_frames});
     batch.code_shares[i].scatter_add_(1, clips_.Codes(clip, 0, num_frames), share);
     labels.push_back(ClipLabels(clips_.row(clip)));
+    if (lm_.beats.has_value()) beat_labels.push_back(BeatLabelsOf(items[i]));
     batch.locations.push_back(clips_.row(clip).location);
   }
+  if (!beat_labels.empty()) batch.beat_labels = torch::stack(beat_labels);
   batch.clip_labels = torch::stack(labels);
   if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
     return status;
@@ -96,6 +98,7 @@ LmBatchMaker::Item LmBatchMaker::DrawItem(int64_t step, int64_t item, int64_t it
                                draw(DrawPurpose::kCaption).Bits()};
   drawn.caption = CaptionOf(clips_.row(drawn.clip), caption, static_cast<uint64_t>(epoch));
   drawn.is_null = draw(DrawPurpose::kCondition).Uniform() < options_.condition_dropout;
+  drawn.knows_beats = draw(DrawPurpose::kBeats).Uniform() >= options_.beat_dropout;
   return drawn;
 }
 
@@ -107,6 +110,30 @@ void LmBatchMaker::PlaceCrop(int64_t step, DrawStream draws, Item& item) const {
   const int64_t slack = std::max<int64_t>(window - NumFrames(step), 0);
   item.first_frame = draws.Below(slack + 1);
   item.begin = item.first_frame + draws.Below(num_frames - window + 1);
+}
+
+torch::Tensor LmBatchMaker::TicksOf(const Item& item, int num_frames) const {
+  const int64_t unknown = lm_.beats->no_tick_id();
+  if (!item.knows_beats) return torch::full({num_frames}, unknown, torch::kLong);
+  const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+  const torch::Tensor ticks =
+      Ticks(clips_.row(item.clip), *lm_.beats, clips_.info().frame_rate_hz, item.begin, count);
+  return torch::constant_pad_nd(ticks, {0, num_frames - count}, unknown);
+}
+
+torch::Tensor LmBatchMaker::BeatLabelsOf(const Item& item) const {
+  return BeatLabels(clips_.row(item.clip), *lm_.beats, clips_.info().frame_rate_hz);
+}
+
+void LmBatchMaker::AddBeats(const std::vector<Item>& items, int num_frames, LmBatch& batch) const {
+  std::vector<torch::Tensor> ticks, labels;
+  for (const Item& item : items) {
+    ticks.push_back(TicksOf(item, num_frames));
+    labels.push_back(BeatLabelsOf(item));
+    if (item.is_null) labels.back().fill_(kUnlabelled);
+  }
+  batch.ticks = torch::stack(ticks);
+  batch.beat_labels = torch::stack(labels);
 }
 
 torch::Tensor LmBatchMaker::LabelsOf(const Item& item, int num_frames) const {
@@ -170,6 +197,7 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
     batch.frame_labels = torch::stack(labels);
     batch.num_labels = batch.frame_labels.ne(kUnlabelled).sum().item<int64_t>();
   }
+  if (lm_.beats.has_value()) AddBeats(items, num_frames, batch);
   if (absl::Status status = AddTexts(items, batch.token_ids, batch.token_mask); !status.ok()) {
     return status;
   }

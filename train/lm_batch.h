@@ -22,6 +22,9 @@ struct LmBatch {
   int stage = 0;
   torch::Tensor input;         // [B, K, T] int64: codebooks before `stage` as they are, its own
                                // masked by spans, those after it all masked; padding is masked
+  torch::Tensor ticks;         // [B, T] int64 (BeatConfig); undefined where the model has no beats
+  torch::Tensor beat_labels;   // [B, kinds] int64 (annotations.h), likewise; kUnlabelled where
+                               // the condition is dropped
   torch::Tensor targets;       // [B, T] int64: codes of codebook `stage`, 0 in padding
   torch::Tensor loss_mask;     // [B, T] bool: masked by a span and no padding
   torch::Tensor first_frames;  // [B] int64: where in the window each crop begins
@@ -41,6 +44,8 @@ struct TextBatch {
   torch::Tensor token_mask;            // [B, S] bool: no padding
   torch::Tensor code_shares;           // [B, K, card] float32: how often a clip has each code
   torch::Tensor clip_labels;           // [B, kinds] int64 (annotations.h)
+  torch::Tensor beat_labels;           // [B, kinds] int64 (annotations.h); undefined where the
+                                       // model has no beats
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
@@ -48,6 +53,7 @@ struct LmBatchOptions {
   uint64_t seed = 1;
   int max_text_tokens = 128;
   double condition_dropout = 0;
+  double beat_dropout = 0;
   CaptionConfig captions{};
   ShortCropConfig short_crops{};
   std::vector<int> stage_weights{};  // empty: equal
@@ -92,11 +98,15 @@ class LmBatchMaker {
     int64_t first_frame = 0;  // likewise, in the window
     std::string caption;
     bool is_null = false;
+    bool knows_beats = true;
     torch::Tensor span_mask;  // [T] bool; of Assemble's items
   };
 
   const SpanCountTable& SpanCounts(int64_t step) const;
   void PlaceCrop(int64_t step, DrawStream draws, Item& item) const;
+  torch::Tensor TicksOf(const Item& item, int num_frames) const;  // [T] int64
+  torch::Tensor BeatLabelsOf(const Item& item) const;
+  void AddBeats(const std::vector<Item>& items, int num_frames, LmBatch& batch) const;
   torch::Tensor LabelsOf(const Item& item, int num_frames) const;  // [T, kinds] int64
   Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
   torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;

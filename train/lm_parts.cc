@@ -45,6 +45,7 @@ std::string MergeLmSizes(const LmConfig& found, LmConfig& wanted) {
   merge("lm.card", found.card, wanted.card);
   merge("lm.text_dim", found.text_dim, wanted.text_dim);
   if (wanted.window_frames == 0) wanted.window_frames = found.window_frames;
+  wanted.beats = found.beats;
   wanted.bias_attn = found.bias_attn;
   wanted.bias_ff = found.bias_ff;
   wanted.bias_proj = found.bias_proj;
@@ -250,7 +251,9 @@ void DrawLmWeights(MagnetTransformer& lm, uint64_t seed) {
     if (absl::StrContains(name, "norm")) continue;
     if (weight.dim() == 1) {
       weight.zero_();
-    } else if (absl::StartsWith(name, "emb.")) {
+    } else if (absl::StartsWith(name, "beats.head.")) {
+      weight.zero_();
+    } else if (absl::StrContains(name, "emb.")) {
       weight.normal_(0, 1 / std::sqrt(lm->config().num_codebooks));
     } else if (absl::StartsWith(name, "linears.")) {
       weight.normal_(0, 0.02);

@@ -23,12 +23,16 @@ constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
 // Changes whenever the same configuration would compute another step.
-constexpr int kStepVersion = 2;
+constexpr int kStepVersion = 3;
+
+// Of the loss of the beat head beside the codes', each a mean: it keeps up with the texts.
+constexpr double kBeatWeight = 0.2;
 
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
   return {.seed = static_cast<uint64_t>(config.run.seed),
           .max_text_tokens = config.max_text_tokens,
           .condition_dropout = config.condition_dropout,
+          .beat_dropout = config.beat_dropout,
           .captions = config.captions,
           .short_crops = config.short_crops,
           .stage_weights = config.stage_weights,
@@ -44,18 +48,24 @@ TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
   return part;
 }
 
-// sums [2, K + 1]: losses, and what they are summed over; of the stages, then of annotations.
+// sums [2, K + 2]: losses, and what they are summed over; of the stages, of annotations, of
+// the texts' beats.
 Metrics MeanLosses(const torch::Tensor& sums) {
   Metrics metrics;
-  const int64_t num_stages = sums.size(1) - 1;
-  for (int64_t k = 0; k <= num_stages; ++k) {
-    const double count = sums[1][k].item<double>();
+  const int64_t num_stages = sums.size(1) - 2;
+  for (int64_t i = 0; i < num_stages + 2; ++i) {
+    const double count = sums[1][i].item<double>();
     if (count == 0) continue;
-    const std::string name =
-        k == num_stages ? std::string("loss_annotations") : absl::StrCat("loss_stage", k);
-    metrics[name] = sums[0][k].item<double>() / count;
+    const std::string name = i < num_stages    ? absl::StrCat("loss_stage", i)
+                             : i == num_stages ? "loss_annotations"
+                                               : "loss_beats";
+    metrics[name] = sums[0][i].item<double>() / count;
   }
   return metrics;
+}
+
+int64_t NumBeatLabels(const LmBatch& batch) {
+  return batch.beat_labels.defined() ? batch.beat_labels.ne(kUnlabelled).sum().item<int64_t>() : 0;
 }
 
 // A head that knows nothing yet.
@@ -157,11 +167,13 @@ torch::Tensor LmTrainer::TextStates(const torch::Tensor& token_ids,
 TrainingOutput LmTrainer::Forward(const LmBatch& batch) {
   const AutocastGuard autocast(device_);
   const torch::Tensor seen = batch.token_mask.logical_and(batch.is_null.logical_not().unsqueeze(1));
-  return parts_.lm->forward({.codes = batch.input.to(device_.device),
-                             .text_states = TextStates(batch.token_ids, batch.token_mask),
-                             .text_mask = seen.to(device_.device),
-                             .stage = batch.stage,
-                             .first_frames = batch.first_frames});
+  return parts_.lm->forward(
+      {.codes = batch.input.to(device_.device),
+       .ticks = batch.ticks.defined() ? batch.ticks.to(device_.device) : torch::Tensor(),
+       .text_states = TextStates(batch.token_ids, batch.token_mask),
+       .text_mask = seen.to(device_.device),
+       .stage = batch.stage,
+       .first_frames = batch.first_frames});
 }
 
 torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels) {
@@ -171,16 +183,23 @@ torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Ten
 
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   const AutocastGuard autocast(device_);
-  const torch::Tensor seen = batch.token_mask.to(device_.device).unsqueeze(2);  // [B, S, 1]
-  const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask) * seen;
-  const torch::Tensor means = states.sum(1) / seen.sum(1);  // [B, text_dim]
+  const torch::Tensor means = MeanTextStates(TextStates(batch.token_ids, batch.token_mask),
+                                             batch.token_mask.to(device_.device));
   const torch::Tensor logits =
       text_head_(means).to(torch::kFloat).view(batch.code_shares.sizes());  // [B, K, card]
   const torch::Tensor shares = batch.code_shares.to(device_.device);
   torch::Tensor loss = -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
+  if (batch.beat_labels.defined()) {
+    loss = loss + BeatLoss(parts_.lm->BeatLogits(means), batch.beat_labels);
+  }
   if (!clip_label_head_) return loss;
   return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),
                                 kClipLabelClasses);
+}
+
+torch::Tensor LmTrainer::BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return SummedLabelLoss(logits, labels.to(device_.device),
+                         BeatLabelClasses(*parts_.config.lm.beats));
 }
 
 absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step) {
@@ -192,15 +211,18 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
   const absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
   if (!batches.ok()) return batches.status();
   const int num_stages = parts_.config.lm.num_codebooks;
-  torch::Tensor sums = torch::zeros({2, num_stages + 1});
+  const int annotations = num_stages, beats = num_stages + 1;  // columns
+  torch::Tensor sums = torch::zeros({2, num_stages + 2});
   for (const LmBatch& batch : *batches) {
     sums[1][batch.stage] += batch.num_masked;
-    sums[1][num_stages] += batch.num_labels;
+    sums[1][annotations] += batch.num_labels;
+    sums[1][beats] += NumBeatLabels(batch);
   }
   const torch::Tensor counts = sums[1];
   if (absl::Status status = processes_.Sum({counts}); !status.ok()) return status;
   const double num_frames = std::max(counts.narrow(0, 0, num_stages).sum().item<double>(), 1.0);
-  const double num_labels = std::max(counts[num_stages].item<double>(), 1.0);
+  const double num_labels = std::max(counts[annotations].item<double>(), 1.0);
+  const double num_beat_labels = std::max(counts[beats].item<double>(), 1.0);
 
   PassSums result;
   for (const LmBatch& batch : *batches) {
@@ -211,8 +233,13 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
     loss = loss / num_frames;
     if (batch.num_labels > 0) {
       const torch::Tensor label_loss = LabelLoss(output.middle, batch.frame_labels);
-      sums[0][num_stages] += label_loss.item<float>();
+      sums[0][annotations] += label_loss.item<float>();
       loss = loss + config_.annotation_weight / num_labels * label_loss;
+    }
+    if (output.beats.defined()) {
+      const torch::Tensor beat_loss = BeatLoss(output.beats, batch.beat_labels);
+      sums[0][beats] += beat_loss.item<float>();
+      loss = loss + kBeatWeight / num_beat_labels * beat_loss;
     }
     loss.backward();
     absl::StrAppend(&result.clips, result.clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
@@ -343,6 +370,7 @@ std::string LmTrainer::Fingerprint() const {
   const TextEncoderConfig& text = parts_.config.text_encoder;
   std::string heads;
   for (const auto& [prefix, head] : Heads()) absl::StrAppend(&heads, ", ", prefix);
+  if (lm.beats.has_value()) absl::StrAppend(&heads, ", beats ", lm.beats->num_ticks());
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,

@@ -33,10 +33,14 @@ namespace magnet {
 // labels. What a caption asks of rhythm and harmony is a small part of the codes'
 // entropy, and hardly moves weights that do not look for it yet.
 //
+// With lm.beats, frames are told their ticks, and the beat head learns tempo and metre from
+// the captions; its loss counts a fifth beside the codes'.
+//
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
 //   how often each code of each codebook occurs in the clip; with annotation_weight, also
-//   from another head to its key and tempo, each with the weight 1.
+//   from another head to its key and tempo, each with the weight 1; with lm.beats,
+//   likewise from the beat head.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -78,6 +82,8 @@ class LmTrainer : public TrainingTask {
   // Cross-entropy of frame_labels in the middle of the model, summed.
   torch::Tensor LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels);
   torch::Tensor TextLoss(const TextBatch& batch);
+  // Cross-entropy of BeatLabels against BeatLogits, summed.
+  torch::Tensor BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels);
   absl::StatusOr<PassSums> AccumulateGradients(int64_t step);
   absl::StatusOr<PassSums> AccumulateLm(int64_t step);
   absl::StatusOr<PassSums> AccumulateText(int64_t step);

@@ -88,6 +88,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Int("max_text_tokens", c.max_text_tokens, 1, 4'096);
   v.Object("captions", c.captions);
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
+  v.Double("beat_dropout", c.beat_dropout, 0, 1);
   v.Bool("neighbour_start", c.neighbour_start);
   v.Object("text_first", c.text_first);
   v.Double("annotation_weight", c.annotation_weight, 0, 1e6);

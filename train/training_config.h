@@ -87,6 +87,7 @@ struct LmTrainingConfig {
   int max_text_tokens = 128;   // longer captions are cut
   CaptionConfig captions;
   double condition_dropout = 0.3;
+  double beat_dropout = 0.1;     // share of items that are not told their beats (lm.beats)
   bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
   TextFirstConfig text_first;
   double annotation_weight = 0;  // of beats, chords and keys beside the codes (lm_trainer.h)

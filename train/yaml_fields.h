@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -96,6 +97,12 @@ class YamlReader {
   void Object(std::string_view name, T& value) {
     const YAML::Node node = Take(name);
     if (node) ReadObject(node, PathOf(name), value);
+  }
+
+  template <typename T>
+  void OptionalObject(std::string_view name, std::optional<T>& value) {
+    const YAML::Node node = Take(name);
+    if (node) ReadObject(node, PathOf(name), value.has_value() ? *value : value.emplace());
   }
 
   template <typename T>

@@ -133,6 +133,11 @@ TensorShapes LmTensorShapes(const LmConfig& config) {
     }
   }
   AddLayerNorm(shapes, "out_norm", dim);
+  if (config.beats.has_value()) {
+    const BeatConfig& beats = *config.beats;
+    shapes["beats.emb.weight"] = {beats.num_ticks() + 1, dim};
+    shapes["beats.head.weight"] = {beats.num_tempos() + beats.max_beats_per_bar, config.text_dim};
+  }
   AddLinear(shapes, "condition_provider.conditioners.description.output_proj",
             {dim, config.text_dim, /*bias=*/true});
   return shapes;

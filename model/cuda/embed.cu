@@ -13,11 +13,11 @@ constexpr int kEmbedThreads = 128;
 __global__ void EmbedRow(EmbedArgs args) {
   const int row = blockIdx.x, dim = args.dim;
   const int frame = args.frames[row];
-  const int32_t* const codes = args.codes + row * args.num_codebooks;
+  const int32_t* const ids = args.ids + row * args.num_inputs;
   for (int d = 8 * threadIdx.x; d < dim; d += 8 * kEmbedThreads) {
     float sum[8] = {};
-    for (int k = 0; frame >= 0 && k < args.num_codebooks; ++k) {
-      const int64_t table_row = int64_t{k} * args.num_ids + codes[k];
+    for (int input = 0; frame >= 0 && input < args.num_inputs; ++input) {
+      const int64_t table_row = int64_t{input} * args.num_ids + ids[input];
       float embedding[8];
       LoadFloats8(Halves(args.table) + table_row * dim + d, embedding);
       for (int i = 0; i < 8; ++i) sum[i] += embedding[i];

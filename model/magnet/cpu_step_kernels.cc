@@ -45,11 +45,11 @@ void CpuStepKernels::Embed(const EmbedArgs& args) {
     float* const x = args.x + Offset(row, dim);
     std::fill_n(x, dim, 0.0f);
     if (args.frames[row] < 0) continue;
-    for (int k = 0; k < args.num_codebooks; ++k) {
-      const int64_t id = args.codes[Offset(row, args.num_codebooks) + k];
+    for (int i = 0; i < args.num_inputs; ++i) {
+      const int64_t id = args.ids[Offset(row, args.num_inputs) + i];
       const float* const embedding =
-          Floats(args.table) + Offset(int64_t{k} * args.num_ids + id, dim);
-      for (int i = 0; i < dim; ++i) x[i] += embedding[i];
+          Floats(args.table) + Offset(int64_t{i} * args.num_ids + id, dim);
+      for (int d = 0; d < dim; ++d) x[d] += embedding[d];
     }
     const float* const position = args.positions + Offset(args.frames[row], dim);
     for (int i = 0; i < dim; ++i) x[i] += position[i];

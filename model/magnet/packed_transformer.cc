@@ -58,7 +58,8 @@ PackedTransformer::PackedTransformer(MagnetTransformer transformer,
   for (int k = 0; k < config_.num_codebooks; ++k) {
     tables.push_back(parameters["emb." + std::to_string(k) + ".weight"]);
   }
-  embeddings_ = torch::stack(tables);
+  if (config_.beats.has_value()) tables.push_back(parameters["beats.emb.weight"]);
+  embeddings_ = torch::nn::utils::rnn::pad_sequence(tables, /*batch_first=*/true);
   positions_ = SinusoidalPositions(config_.window_frames, config_.dim).to(device_).contiguous();
   LoadWeights();
 }
@@ -159,14 +160,14 @@ void PackedTransformer::Linear(const Element* input, const Weight& weight, Eleme
 }
 
 void PackedTransformer::RunLayers(const StepShape& shape, const StepTables& tables) {
-  kernels_->Embed({.codes = tables.codes,
+  kernels_->Embed({.ids = tables.ids,
                    .frames = tables.frames,
                    .table = Elements(embeddings_),
                    .positions = positions_.data_ptr<float>(),
                    .x = x_.data_ptr<float>(),
                    .num_rows = shape.rows(),
-                   .num_codebooks = config_.num_codebooks,
-                   .num_ids = config_.card + 1,
+                   .num_inputs = config_.num_inputs(),
+                   .num_ids = static_cast<int>(embeddings_.size(1)),
                    .dim = config_.dim});
   for (int i = 0; i < config_.num_layers; ++i) RunLayer(i, shape, tables);
 }

@@ -80,7 +80,7 @@ class PackedTransformer {
   const LmConfig config_;
   const torch::Device device_;
   const torch::Dtype dtype_;
-  torch::Tensor embeddings_;              // [K, card + 1, D]
+  torch::Tensor embeddings_;              // [inputs, ids of the largest, D]
   torch::Tensor positions_;               // [window_frames, D] float32
   std::vector<LayerWeights> layers_;      // num_layers
   Weight out_norm_;                       // [D]

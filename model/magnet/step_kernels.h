@@ -80,15 +80,15 @@ struct DrawSettings {
   DrawPosition position;  // without its frame
 };
 
-// x[r] = sum over k of table[k, codes[r, k]] + positions[frames[r]]; zeros where
-// frames[r] < 0.
+// x[r] = sum over i of table[i, ids[r, i]] + positions[frames[r]]; zeros where
+// frames[r] < 0. I ids a frame (LmConfig::num_inputs).
 struct EmbedArgs {
-  const int32_t* codes = nullptr;    // [R, K]
+  const int32_t* ids = nullptr;      // [R, I]
   const int32_t* frames = nullptr;   // [R]
-  const Element* table = nullptr;    // [K, num_ids, D]
+  const Element* table = nullptr;    // [I, num_ids, D]
   const float* positions = nullptr;  // [frames of the longest window, D]
   float* x = nullptr;                // [R, D]
-  int num_rows = 0, num_codebooks = 0, num_ids = 0, dim = 0;
+  int num_rows = 0, num_inputs = 0, num_ids = 0, dim = 0;
 };
 
 // The residual addition and the layer norm (eps 1e-5) after it, for the rows

@@ -86,7 +86,7 @@ void StepPlan::PlaceRows(bool with_text, const LmConfig& config, int row_tile) {
   const int sequences =
       RoundUp(static_cast<int>(spans_.size()) - sequences_before, kSequencesTogether);
   frames_.resize(static_cast<size_t>(rows_before + rows), -1);
-  codes_.resize(frames_.size() * static_cast<size_t>(config.num_codebooks), 0);
+  ids_.resize(frames_.size() * static_cast<size_t>(config.num_inputs()), 0);
   spans_.resize(static_cast<size_t>(sequences_before + sequences));
   (with_text ? shape_.text_rows : shape_.null_rows) = rows;
   (with_text ? shape_.text_sequences : shape_.null_sequences) = sequences;
@@ -99,8 +99,11 @@ void StepPlan::AddSequence(Branch& branch, const LmConfig& config) {
   for (int t = 0; t < request.num_frames; ++t) {
     frames_.push_back(t);
     for (int k = 0; k < config.num_codebooks; ++k) {
-      codes_.push_back(static_cast<int32_t>(request.codes[int64_t{k} * request.num_frames + t]));
+      ids_.push_back(static_cast<int32_t>(request.codes[int64_t{k} * request.num_frames + t]));
     }
+    if (!config.beats.has_value()) continue;
+    ids_.push_back(request.ticks.empty() ? config.beats->no_tick_id()
+                                           : static_cast<int32_t>(request.ticks[t]));
   }
   spans_.push_back(SpanOf(config, request.stage, branch.first_row, request.num_frames));
   if (branch.text.num_keys > 0) texts_.push_back(branch.text);
@@ -129,7 +132,7 @@ void StepPlan::PlaceWanted(std::span<const StepRequest> requests, int stage, int
 
 std::vector<std::byte> StepPlan::Bytes() const {
   std::vector<std::byte> bytes;
-  Append(codes_, bytes);
+  Append(ids_, bytes);
   Append(frames_, bytes);
   Append(spans_, bytes);
   Append(texts_, bytes);
@@ -142,7 +145,7 @@ std::vector<std::byte> StepPlan::Bytes() const {
 StepTables StepPlan::TablesAt(const void* base) const {
   const auto* place = static_cast<const std::byte*>(base);
   StepTables tables{};
-  tables.codes = TakeTable(codes_, place);
+  tables.ids = TakeTable(ids_, place);
   tables.frames = TakeTable(frames_, place);
   tables.spans = TakeTable(spans_, place);
   tables.texts = TakeTable(texts_, place);

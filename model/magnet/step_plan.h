@@ -17,6 +17,7 @@ namespace magnet {
 // One clip's step.
 struct StepRequest {
   std::span<const int64_t> codes;  // [K, T]: the window, masked tokens as the mask id
+  std::span<const int64_t> ticks;  // [T] (BeatConfig), or empty: of no frame known
   int num_frames = 0;              // T
   int stage = 0;
   std::span<const int> frames;  // rising: those to be sampled
@@ -35,7 +36,7 @@ struct StageRows {
 
 // The tables in a device's memory.
 struct StepTables {
-  const int32_t* codes;          // [rows, K]
+  const int32_t* ids;            // [rows, inputs]: codes, and a tick where the model has beats
   const int32_t* frames;         // [rows]; -1: the row fills up a tile
   const AttentionSpan* spans;    // [sequences]
   const TextSpan* texts;         // [text_sequences]
@@ -82,7 +83,7 @@ class StepPlan {
   StepShape shape_;
   std::vector<Branch> branches_;  // [2 * requests]; request null where there is none
   std::vector<StageRows> heads_;
-  std::vector<int32_t> codes_;          // [rows, K]
+  std::vector<int32_t> ids_;            // [rows, num_inputs]
   std::vector<int32_t> frames_;         // [rows]
   std::vector<AttentionSpan> spans_;    // [sequences]
   std::vector<TextSpan> texts_;         // [text_sequences]

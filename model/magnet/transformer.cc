@@ -13,6 +13,8 @@ namespace nn = torch::nn;
 
 nn::LayerNorm MakeNorm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim}).eps(1e-5)); }
 
+constexpr char kBeatHead[] = "beats.head.weight";
+
 // Modules that exist only to give parameters their names in the checkpoint.
 std::shared_ptr<nn::Module> Scope() { return std::make_shared<nn::Module>(); }
 
@@ -63,6 +65,11 @@ torch::Tensor SinusoidalPositions(int num_frames, int dim) {
   return torch::cat({phase.cos(), phase.sin()}, /*dim=*/1);
 }
 
+torch::Tensor MeanTextStates(const torch::Tensor& text_states, const torch::Tensor& mask) {
+  const torch::Tensor seen = mask.unsqueeze(2).to(torch::kFloat);  // [B, S, 1]
+  return (text_states.to(torch::kFloat) * seen).sum(1) / seen.sum(1).clamp_min(1);
+}
+
 torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tensor& query_frames,
                             const torch::Tensor& key_frames) {
   if (stage == 0) return {};
@@ -101,8 +108,8 @@ torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
 
 void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
   for (auto& item : named_parameters()) {
-    const bool of_norm = item.key().find("norm") != std::string::npos;
-    item.value().set_data(item.value().to(of_norm ? torch::kFloat : dtype));
+    const bool exact = item.key().find("norm") != std::string::npos || item.key() == kBeatHead;
+    item.value().set_data(item.value().to(exact ? torch::kFloat : dtype));
   }
 }
 
@@ -122,6 +129,13 @@ MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(c
   const auto description = conditioners->register_module("description", Scope());
   output_proj_ = description->register_module("output_proj",
                                               Dense(config.text_dim, config.dim, /*bias=*/true));
+  if (!config.beats.has_value()) return;
+  const auto beats = register_module("beats", Scope());
+  beat_emb_ =
+      beats->register_module("emb", TokenEmbedding(config.beats->num_ticks() + 1, config.dim));
+  beat_head_ = beats->register_module(
+      "head", Dense(config.text_dim, config.beats->num_tempos() + config.beats->max_beats_per_bar,
+                    /*bias=*/false));
 }
 
 torch::Tensor MagnetTransformerImpl::ProjectText(const torch::Tensor& text_states) {
@@ -138,17 +152,24 @@ ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& conditi
   return prepared;
 }
 
+torch::Tensor MagnetTransformerImpl::BeatLogits(const torch::Tensor& text_means) {
+  return beat_head_(text_means.to(beat_head_->weight.dtype())).to(torch::kFloat);
+}
+
 torch::Tensor MagnetTransformerImpl::NullOutput(int index) {
   const torch::Tensor output =
       layers_[index]->as<TransformerLayer>()->cross_attention->NullOutput();
   return output.defined() ? output.to(torch::kFloat).contiguous() : output;
 }
 
-torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes,
+torch::Tensor MagnetTransformerImpl::Embed(const torch::Tensor& codes, const torch::Tensor& ticks,
                                            const torch::Tensor& first_frames) {
   torch::Tensor x = emb_[0]->as<TokenEmbedding>()->forward(codes.select(1, 0));
   for (int k = 1; k < config_.num_codebooks; ++k) {
     x = x + emb_[k]->as<TokenEmbedding>()->forward(codes.select(1, k));
+  }
+  if (beat_emb_) {
+    x = x + (ticks.defined() ? beat_emb_(ticks) : beat_emb_->weight[config_.beats->no_tick_id()]);
   }
   const torch::Tensor positions = Positions(codes.size(2), config_.dim, first_frames);
   return x + positions.to(x.device(), out_norm_->weight.scalar_type());
@@ -191,7 +212,7 @@ void MagnetTransformerImpl::AddCrossAttention(TransformerLayerImpl& layer, int i
 PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
   const std::vector<torch::Tensor> wanted = FramesPerLayer(input);
   torch::Tensor present = torch::arange(input.codes.size(1));
-  torch::Tensor x = Embed(input.codes.unsqueeze(0), /*first_frames=*/{});
+  torch::Tensor x = Embed(input.codes.unsqueeze(0), input.ticks, /*first_frames=*/{});
   for (int i = 0; i < config_.num_layers; ++i) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
@@ -222,7 +243,8 @@ TrainingOutput MagnetTransformerImpl::forward(const TrainingInput& input) {
   const torch::Tensor frames = torch::arange(input.codes.size(2), input.codes.device());
   const Visibility visibility = {.mask = AttentionMask(config_, input.stage, frames, frames)};
   TrainingOutput output;
-  torch::Tensor x = Embed(input.codes, input.first_frames);
+  if (beat_head_) output.beats = BeatLogits(MeanTextStates(input.text_states, input.text_mask));
+  torch::Tensor x = Embed(input.codes, input.ticks, input.first_frames);
   for (int i = 0; i < config_.num_layers; ++i) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     x = layer.SelfAttend(x, /*query_rows=*/{}, visibility);

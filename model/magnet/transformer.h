@@ -1,20 +1,23 @@
 // MAGNeT's masked transformer: tokens of K codebooks in, logits of one codebook out.
 //
 //   codes [K, T] -> sum of K embeddings + sinusoidal positions      [T, D]
+//                   (+ the embedding of the frame's tick, where the model has beats)
 //     -> num_layers x { x += self_attention(norm1(x))
 //                       x += cross_attention(norm_cross(x), text)
 //                       x += linear2(gelu(linear1(norm2(x)))) }
 //     -> out_norm -> linears[stage]                                  [T, card]
 //
 // Stage 0 attends everywhere; stage k > 0 as SubcodesAttention says.
-// Parameters carry audiocraft's names (MagnetLMModel).
+// Parameters carry audiocraft's names (MagnetLMModel); beats.* are ours.
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 
+#include <optional>
 #include <vector>
 
 #include "model/layers/linear.h"
 #include "model/magnet/attention.h"
+#include "model/magnet/beat_track.h"
 #include "model/model_config.h"
 #include "model/torch.h"
 
@@ -27,12 +30,14 @@ struct ConditionKv {
   torch::Tensor score_bias;     // [S] log weights of the keys; undefined: all equal
   // Instead of layers, for packed steps (packed_transformer.h): [num_layers, 2, S, D].
   torch::Tensor packed;
+  std::optional<Beats> beats;  // that the text tells; none where the model has no beats
 };
 
 // One forward pass of one sequence. A null `condition` or `negative` is the
 // null condition.
 struct PassInput {
   torch::Tensor codes;  // [K, T] int64
+  torch::Tensor ticks{};  // [T] int64 (BeatConfig); undefined: of no frame known
   int stage = 0;
   torch::Tensor frames;  // [M] int64, rising: the frames whose logits are wanted
   const ConditionKv* condition = nullptr;
@@ -48,6 +53,7 @@ struct PassLogits {
 // What a training step hands over: B items of T frames, texts of S tokens.
 struct TrainingInput {
   torch::Tensor codes;        // [B, K, T] int64
+  torch::Tensor ticks{};      // [B, T] int64; undefined: of no frame known
   torch::Tensor text_states;  // [B, S, text_dim]
   torch::Tensor text_mask;    // [B, S] bool; a row of false is the null condition
   int stage = 0;
@@ -58,6 +64,7 @@ struct TrainingInput {
 struct TrainingOutput {
   torch::Tensor logits;  // [B, T, card]
   torch::Tensor middle;  // [B, T, D]: after the first half of the layers
+  torch::Tensor beats;   // [B, tempos + places] as BeatLogits; undefined without beats
 };
 
 class TransformerLayerImpl : public torch::nn::Module {
@@ -99,6 +106,10 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // One condition [1, S, D] for every layer. `score_bias` [S] or undefined.
   ConditionKv PrepareCondition(const torch::Tensor& condition, const torch::Tensor& score_bias);
 
+  // MeanTextStates [B, text_dim] -> scores [B, num_tempos + max_beats_per_bar] float32 of the
+  // tempo and the number of beats in a bar. Requires config().beats.
+  torch::Tensor BeatLogits(const torch::Tensor& text_means);
+
   // What layer `index`'s cross-attention gives for the null condition: [D] float32,
   // or undefined: zero.
   torch::Tensor NullOutput(int index);
@@ -112,8 +123,9 @@ class MagnetTransformerImpl : public torch::nn::Module {
   TrainingOutput forward(const TrainingInput& input);
 
  private:
-  // [B, K, T] -> [B, T, D]; first_frames as in TrainingInput.
-  torch::Tensor Embed(const torch::Tensor& codes, const torch::Tensor& first_frames);
+  // [B, K, T] and [B, T] -> [B, T, D]; ticks and first_frames as in TrainingInput.
+  torch::Tensor Embed(const torch::Tensor& codes, const torch::Tensor& ticks,
+                      const torch::Tensor& first_frames);
   // What `queries` attend to among the frames `present`, in the pass `input`.
   Visibility Sees(const PassInput& input, const torch::Tensor& queries,
                   const torch::Tensor& present) const;
@@ -126,10 +138,16 @@ class MagnetTransformerImpl : public torch::nn::Module {
   torch::nn::ModuleList emb_;     // K of TokenEmbedding [card + 1, D]
   torch::nn::ModuleList layers_;  // num_layers of TransformerLayer
   torch::nn::LayerNorm out_norm_{nullptr};
-  torch::nn::ModuleList linears_;  // K of Dense D -> card
-  Dense output_proj_{nullptr};     // text_dim -> D
+  torch::nn::ModuleList linears_;     // K of Dense D -> card
+  Dense output_proj_{nullptr};        // text_dim -> D
+  TokenEmbedding beat_emb_{nullptr};  // [num_ticks + 1, D]; null without beats
+  Dense beat_head_{nullptr};          // text_dim -> tempos + places; likewise
 };
 TORCH_MODULE(MagnetTransformer);
+
+// States [B, S, text_dim] -> their mean over the tokens of `mask` [B, S] bool: [B, text_dim],
+// zeros where there is none.
+torch::Tensor MeanTextStates(const torch::Tensor& text_states, const torch::Tensor& mask);
 
 // Sinusoidal positions [num_frames, dim] of frames 0..num_frames-1: cosines,
 // then sines, of position / 10000^(i / (dim/2 - 1)).

@@ -62,6 +62,24 @@ TEST(ModelConfigTest, FormattedConfigParsesToTheSameConfig) {
   EXPECT_EQ(parsed->description, config.description);
 }
 
+// Breaks where models without beats, as all published ones are, could not be opened any
+// more, or those with beats lose them.
+TEST(ModelConfigTest, BeatsMayBeAbsent) {
+  EXPECT_EQ(SmallJson()["lm"].count("beats"), 0u);
+  ModelConfig config = SmallConfig();
+  config.lm.beats = BeatConfig{.min_frames_per_beat = 20};
+  const std::string text = FormatModelConfig(config);
+  const auto parsed = ParseModelConfig(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(FormatModelConfig(*parsed), text);
+  EXPECT_EQ(parsed->lm.beats->min_frames_per_beat, 20);
+  json broken = json::parse(text);
+  broken["lm"]["beats"].erase("ticks_per_beat");
+  EXPECT_THAT(ParseError(broken), HasSubstr("lm.beats.ticks_per_beat: missing"));
+  broken["lm"]["beats"] = 3;
+  EXPECT_THAT(ParseError(broken), HasSubstr("lm.beats: expected an object, found 3"));
+}
+
 TEST(ModelConfigTest, DerivedSizes) {
   const ModelConfig config = SmallConfig();
   EXPECT_EQ(config.codec.hop_length(), 640);
@@ -113,6 +131,10 @@ TEST(ModelConfigTest, SizesOutOfRangeOrInContradictionAreErrors) {
       {"card", [](ModelConfig& c) { c.lm.card = 63; }, "codec.codebook_size (64)"},
       {"codebooks", [](ModelConfig& c) { c.codec.num_codebooks = 3; }, "lm.num_codebooks"},
       {"window", [](ModelConfig& c) { c.lm.window_frames = 2; }, "lm.span_len"},
+      {"tempos", [](ModelConfig& c) { c.lm.beats = BeatConfig{.min_frames_per_beat = 76}; },
+       "lm.beats.min_frames_per_beat"},
+      {"ticks", [](ModelConfig& c) { c.lm.beats = BeatConfig{.ticks_per_beat = 0}; },
+       "lm.beats.ticks_per_beat"},
       {"steps", [](ModelConfig& c) { c.sampling.decoding_steps = {1}; }, "decoding_steps"},
       {"nan", [](ModelConfig& c) { c.sampling.temperature = std::nan(""); }, "temperature"},
       {"absurd",

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "model/magnet/beat_track.h"
+
 namespace magnet {
 namespace {
 
@@ -28,6 +30,57 @@ TEST(FrameLabelsTest, AFrameKnowsItsPlaceBetweenBeatsAndInTheBar) {
   EXPECT_EQ(At(labels, 0, 18), kUnlabelled) << "nobody knows when the next beat comes";
   const torch::Tensor later = FrameLabels(row, kFrameRateHz, /*begin=*/5, /*count=*/3);
   EXPECT_TRUE(torch::equal(later, labels.narrow(1, 5, 3)));
+}
+
+// Breaks where a model learns other beats than BeatTrack tells it when it plays.
+TEST(TicksTest, CountOnBeforeTheFirstBeatAndAfterTheLast) {
+  const BeatConfig beats{.ticks_per_beat = 4, .max_beats_per_bar = 3};
+  MusicBenchRow row;
+  row.beat_times_s = {0.8, 1.6, 2.4};
+  row.beat_positions = {3, 1, 2};
+  const torch::Tensor ticks = Ticks(row, beats, kFrameRateHz, /*begin=*/0, /*count=*/40);
+  const auto tick = [&](int64_t frame) { return ticks[frame].item<int64_t>(); };
+  EXPECT_EQ(tick(0), 4) << "a beat before the first told one, which is its bar's third";
+  EXPECT_EQ(tick(8), 8);
+  EXPECT_EQ(tick(15), 11);
+  EXPECT_EQ(tick(16), 0);
+  EXPECT_EQ(tick(24), 4);
+  EXPECT_EQ(tick(32), 8) << "the last beat's length holds after it";
+  EXPECT_EQ(tick(39), 11);
+  EXPECT_TRUE(torch::equal(Ticks(row, beats, kFrameRateHz, 5, 3), ticks.narrow(0, 5, 3)));
+  row.beat_times_s = {0.8};
+  row.beat_positions = {1};
+  EXPECT_TRUE(Ticks(row, beats, kFrameRateHz, 0, 9).eq(beats.no_tick_id()).all().item<bool>());
+}
+
+TEST(TicksTest, EqualThoseOfAClipThatIsMadeAtTheSameTempo) {
+  const BeatConfig beats;
+  MusicBenchRow row;
+  for (int beat = 0; beat < 12; ++beat) {
+    row.beat_times_s.push_back(beat * 0.46);  // 23 frames of 20 ms
+    row.beat_positions.push_back(beat % 3 + 1);
+  }
+  BeatTrack track(beats, 250);
+  track.Change(0, Beats{.frames_per_beat = 23, .beats_per_bar = 3});
+  const torch::Tensor ticks = Ticks(row, beats, /*frame_rate_hz=*/50, 0, 250);
+  for (int64_t t = 0; t < 250; ++t) {
+    EXPECT_NEAR(ticks[t].item<int64_t>(), track.ticks()[static_cast<size_t>(t)], 1)
+        << "frame " << t;
+  }
+}
+
+TEST(BeatLabelsTest, TempoAndMetreHaveTheirClasses) {
+  const BeatConfig beats;
+  MusicBenchRow row;
+  const auto labels = [&] { return BeatLabels(row, beats, /*frame_rate_hz=*/50); };
+  EXPECT_TRUE(labels().eq(kUnlabelled).all().item<bool>());
+  row.bpm = 120;
+  row.beat_positions = {2, 3, 1};
+  EXPECT_EQ(labels()[0].item<int64_t>(), 25 - beats.min_frames_per_beat);
+  EXPECT_EQ(labels()[1].item<int64_t>(), 2);
+  row.bpm = 20;
+  row.beat_positions = {1, 9};
+  EXPECT_TRUE(labels().eq(kUnlabelled).all().item<bool>()) << "slower and longer than any class";
 }
 
 // Breaks where chords or keys are read otherwise than MusicBench writes them.

@@ -148,6 +148,25 @@ TEST_F(LmBatchTest, CropsLieAnywhereAndKeepTheirPlacesAndLabels) {
   EXPECT_GT(windows.size(), 3u);
 }
 
+// Breaks where crops are told other beats than their clip has, dropped ones are told, or
+// a model without beats has them.
+TEST_F(LmBatchTest, FramesAreToldTheirTicks) {
+  EXPECT_FALSE(Batch(Maker(), /*step=*/2, 3).ticks.defined());
+  parts_->config.lm.beats = BeatConfig{.min_frames_per_beat = 10};
+  const BeatConfig beats = *parts_->config.lm.beats;
+  const LmBatch batch = Batch(Maker(), /*step=*/2, 3);
+  for (int i = 0; i < 3; ++i) {
+    const MusicBenchRow& row = clips_->row(ClipAt(batch.locations[i]));
+    EXPECT_TRUE(torch::equal(batch.ticks[i].narrow(0, 0, 24), Ticks(row, beats, 50, 0, 24)));
+    EXPECT_TRUE(torch::equal(batch.beat_labels[i], BeatLabels(row, beats, 50)));
+    EXPECT_EQ(batch.beat_labels[i][0].item<int64_t>(), 0) << "300 bpm are 10 frames";
+  }
+  EXPECT_TRUE(batch.ticks.narrow(1, 24, 6).eq(beats.no_tick_id()).all().item<bool>());
+  const LmBatch dropped = Batch(Maker({.condition_dropout = 1, .beat_dropout = 1}), /*step=*/2, 3);
+  EXPECT_TRUE(dropped.ticks.eq(beats.no_tick_id()).all().item<bool>());
+  EXPECT_TRUE(dropped.beat_labels.eq(kUnlabelled).all().item<bool>()) << "no text, no answer";
+}
+
 // Breaks where padding has labels, or batches have them that need none.
 TEST_F(LmBatchTest, OnlyFramesOfTheFirstStageHaveLabels) {
   LmBatchOptions options{.with_labels = true};

@@ -94,6 +94,32 @@ INSTANTIATE_TEST_SUITE_P(Precisions, AnnotationsTest,
                          ::testing::Values(TrainingPrecision::kFloat32,
                                            TrainingPrecision::kBFloat16));
 
+// Breaks where the texts' beats are not learnt, or do not get into the bundle.
+TEST(LmTrainerTest, BeatsAreLearntFromCaptions) {
+  const std::string folder = TestFolder("beats");
+  WriteTinyData(folder, /*num_clips=*/8);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.lm.beats = BeatConfig{.max_beats_per_bar = 4, .min_frames_per_beat = 5};
+  config.text_first = {.steps = 20, .batch_size = 8};
+  config.run.total_steps = 400;
+  config.run.batch_size = 8;
+  LmRun run(config);
+  double text = 0, last = 0;
+  for (int64_t step = 0; step < config.run.total_steps; ++step) {
+    const auto report = run.trainer->Step(step);
+    ASSERT_TRUE(report.ok()) << report.status();
+    if (step == 0) text = report->metrics.at("loss_text");
+    if (step >= 20) last = report->metrics.at("loss_beats");
+  }
+  EXPECT_NEAR(text, std::log(16) + std::log(71) + std::log(4), 2e-2) << "nothing is known";
+  EXPECT_LT(last, 0.1);
+  ASSERT_TRUE(run.trainer->Export({}, "# Tiny\n", folder + "/bundle").ok());
+  const auto bundle = OpenBundle(folder + "/bundle");
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(bundle->config.lm.beats->num_tempos(), 71);
+  EXPECT_EQ(bundle->lm.count("beats.emb.weight"), 1u);
+}
+
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};

@@ -94,7 +94,7 @@ TEST_F(MixedStep, EachSequenceSeesItsOwnStagesBand) {
 }
 
 TEST_F(MixedStep, RowsHoldTheCodesOfTheirFrame) {
-  const auto code = [&](int row, int k) { return step_.tables.codes[row * kCodebooks + k]; };
+  const auto code = [&](int row, int k) { return step_.tables.ids[row * kCodebooks + k]; };
   for (int t = 0; t < 10; ++t) {
     for (int k = 0; k < kCodebooks; ++k) {
       EXPECT_EQ(code(t, k), 1000 + k * 10 + t);
@@ -104,6 +104,25 @@ TEST_F(MixedStep, RowsHoldTheCodesOfTheirFrame) {
   }
   EXPECT_EQ(code(34 + 12, 2), 2000 + 2 * 13 + 12);
   for (const int filling : {22, 23, 47}) EXPECT_EQ(step_.tables.frames[filling], -1) << filling;
+}
+
+TEST(StepPlanTest, AModelWithBeatsHasAColumnOfTicks) {
+  LmConfig config = Config();
+  config.beats = BeatConfig{};
+  const Clip told(4, 1000), untold(3, 2000);
+  const std::vector<int64_t> ticks = {7, 8, 9, 10};
+  std::vector<StepRequest> requests = {told.Request(0, true, 2), untold.Request(0, false, 2)};
+  requests[0].ticks = ticks;
+  const StepPlan plan(requests, config, kTile);
+  const std::vector<std::byte> bytes = plan.Bytes();
+  const int32_t* const ids = plan.TablesAt(bytes.data()).ids;
+  const auto id = [&](int row, int input) { return ids[row * (kCodebooks + 1) + input]; };
+  for (int t = 0; t < 4; ++t) {
+    EXPECT_EQ(id(t, kCodebooks), 7 + t);
+    EXPECT_EQ(id(t, 1), 1000 + 4 + t);
+    EXPECT_EQ(id(8 + t, kCodebooks), 7 + t) << "the unconditional branch keeps the beat";
+  }
+  EXPECT_EQ(id(4, kCodebooks), config.beats->no_tick_id());
 }
 
 TEST_F(MixedStep, LogitsAreGroupedByStageAndDrawsPointAtThem) {
@@ -153,7 +172,7 @@ TEST(StepPlan, TablesOfEqualShapesLieAtEqualPlaces) {
   const auto offset = [](const Planned& p, const void* table) {
     return static_cast<const std::byte*>(table) - p.bytes.data();
   };
-  EXPECT_EQ(offset(first, first.tables.codes), offset(second, second.tables.codes));
+  EXPECT_EQ(offset(first, first.tables.ids), offset(second, second.tables.ids));
   EXPECT_EQ(offset(first, first.tables.frames), offset(second, second.tables.frames));
   EXPECT_EQ(offset(first, first.tables.spans), offset(second, second.tables.spans));
   EXPECT_EQ(offset(first, first.tables.texts), offset(second, second.tables.texts));

@@ -168,6 +168,52 @@ TEST_P(TransformerPass, RunsInHalfPrecisions) {
   }
 }
 
+// Breaks where training and inference tell a model's frames different beats.
+TEST(BeatsOfTheTransformer, APassHasTheLogitsOfForward) {
+  LmConfig config = SmallLm(/*biases=*/false, /*context=*/3);
+  config.beats = BeatConfig{};
+  torch::manual_seed(5);
+  MagnetTransformer model(config);
+  for (torch::Tensor& p : model->parameters()) p.set_data(torch::randn_like(p) * 0.3);
+  const torch::NoGradGuard no_grad;
+  TrainingInput input{.codes = torch::randint(0, kCard + 1, {1, kCodebooks, kFrames}),
+                      .ticks = torch::randint(0, config.beats->num_ticks(), {1, kFrames}),
+                      .text_states = torch::randn({1, kTextLength, 10}),
+                      .text_mask = torch::ones({1, kTextLength}, torch::kBool),
+                      .stage = 0,
+                      .first_frames = {}};
+  const ConditionKv kv =
+      model->PrepareCondition(model->ProjectText(input.text_states), /*score_bias=*/{});
+  PassInput pass{.codes = input.codes[0],
+                 .ticks = input.ticks[0],
+                 .frames = torch::arange(kFrames),
+                 .condition = &kv};
+  const torch::Tensor told = model->Pass(pass).cond;
+  EXPECT_TRUE(torch::allclose(told, model->forward(input).logits[0], 1e-3, 1e-4));
+
+  pass.ticks = torch::Tensor();
+  input.ticks = torch::full({1, kFrames}, config.beats->no_tick_id());
+  const torch::Tensor untold = model->Pass(pass).cond;
+  EXPECT_TRUE(torch::allclose(untold, model->forward(input).logits[0], 1e-3, 1e-4));
+  EXPECT_FALSE(torch::allclose(told, untold, 1e-3, 1e-3)) << "beats do not reach the logits";
+}
+
+// Breaks where padding moves what a text tells of its beats.
+TEST(BeatsOfTheTransformer, TextsAreHeardWithoutTheirPadding) {
+  LmConfig config = SmallLm(/*biases=*/false, /*context=*/3);
+  config.beats = BeatConfig{};
+  MagnetTransformer model(config);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor states = torch::randn({2, kTextLength, 10});
+  torch::Tensor mask = torch::ones({2, kTextLength}, torch::kBool);
+  mask[0].narrow(0, 3, kTextLength - 3).fill_(false);
+  mask[1].fill_(false);
+  const torch::Tensor logits = model->BeatLogits(MeanTextStates(states, mask));
+  const torch::Tensor alone = model->BeatLogits(states[0].narrow(0, 0, 3).mean(0, true));
+  EXPECT_TRUE(torch::allclose(logits[0], alone[0], 1e-4, 1e-5));
+  EXPECT_TRUE(logits[1].eq(0).all().item<bool>()) << "nothing is told where there is no text";
+}
+
 // Breaks where a crop in training has other positions than its frames have in their window.
 TEST(TrainingForward, ACropHasTheLogitsOfItsPlace) {
   torch::manual_seed(6);
