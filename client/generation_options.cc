@@ -126,6 +126,7 @@ absl::Status ReadPrompt(const ParsedOptions& options, const Environment& environ
     }
   }
   request->set_negative_prompt(options.Text("negative"));
+  if (options.Has("tempo")) request->set_tempo_bpm(options.Number("tempo"));
   return absl::OkStatus();
 }
 
@@ -218,6 +219,15 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .kind = ValueKind::kNumber,
             .value_name = "SECONDS",
             .help = "Length of the clip. Default: 10.",
+            .min = 0,
+            .max = kUnbounded,
+            .min_is_open = true},
+           {.name = "tempo",
+            .kind = ValueKind::kNumber,
+            .value_name = "BPM",
+            .help =
+                "Beats a minute; for models that have a range of them, see \"models\". Default: "
+                "as the prompt says.",
             .min = 0,
             .max = kUnbounded,
             .min_is_open = true},

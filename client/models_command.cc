@@ -48,6 +48,12 @@ std::string LimitsText(const v1::Limits& limits) {
       static_cast<double>(limits.max_given_audio_bytes()) / (1 << 20));
 }
 
+std::string TempoText(const v1::Model& model) {
+  if (model.max_tempo_bpm() == 0) return "";
+  return absl::StrFormat("  tempo     %.0f to %.0f bpm\n", model.min_tempo_bpm(),
+                         model.max_tempo_bpm());
+}
+
 void PrintModel(const v1::Model& model, bool is_default, std::ostream* out) {
   *out << model.name() << (model.version().empty() ? "" : " " + model.version())
        << (is_default ? " (default)" : "") << "\n";
@@ -56,7 +62,7 @@ void PrintModel(const v1::Model& model, bool is_default, std::ostream* out) {
                           model.window_seconds())
        << absl::StrFormat("  codec     %d codebooks of %d, %g frames/s\n", model.num_codebooks(),
                           model.codebook_size(), model.frame_rate_hz())
-       << "  defaults  " << SamplingText(model.default_sampling()) << "\n"
+       << TempoText(model) << "  defaults  " << SamplingText(model.default_sampling()) << "\n"
        << "  limits    " << LimitsText(model.limits()) << "\n";
   if (!model.license().empty()) *out << "  licence   " << model.license() << "\n";
 }

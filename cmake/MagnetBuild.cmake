@@ -21,9 +21,11 @@ if(MAGNET_CCACHE)
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       "${MAGNET_CCACHE}")
 endif()
-find_program(MAGNET_MOLD mold)
-if(MAGNET_MOLD)
-  add_link_options(-fuse-ld=mold)
+# Not mold: Debian 12's makes programs now and then that the loader refuses (a .tbss at the
+# end of a page lets the read-only part begin in a page that is not there).
+find_program(MAGNET_LLD ld.lld)
+if(MAGNET_LLD)
+  add_link_options(-fuse-ld=lld)
 endif()
 
 if(MAGNET_SANITIZER)

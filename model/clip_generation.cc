@@ -126,8 +126,7 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
       conditions_.prompts = *std::move(prompts);
     }
     conditions_.section = section;
-    const ConditionKv* const prompts = conditions_.prompts.get();
-    if (beats_) beats_->Change(window.first_new_frame(), prompts ? prompts->beats : std::nullopt);
+    if (beats_) beats_->Change(window.first_new_frame(), BeatsOf(conditions_.prompts.get()));
   }
   if (negative_ == nullptr && !spec_.negative_prompt.empty()) {
     auto negative = engine_->conditions->Build({{spec_.negative_prompt, 1.0}});
@@ -135,6 +134,15 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
     negative_ = *std::move(negative);
   }
   return absl::OkStatus();
+}
+
+std::optional<Beats> ClipGeneration::BeatsOf(const ConditionKv* prompts) const {
+  std::optional<Beats> beats = prompts != nullptr ? prompts->beats : std::nullopt;
+  if (spec_.tempo_bpm == 0) return beats;
+  const double frames = 60 * engine_->config.codec.frame_rate_hz() / spec_.tempo_bpm;
+  const int beats_per_bar = std::min(4, engine_->config.lm.beats->max_beats_per_bar);
+  return Beats{.frames_per_beat = static_cast<int>(std::lround(frames)),
+               .beats_per_bar = beats.has_value() ? beats->beats_per_bar : beats_per_bar};
 }
 
 std::span<const int64_t> ClipGeneration::TicksOf(const Window& window) const {

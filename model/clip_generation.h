@@ -73,6 +73,7 @@ class ClipGeneration : public Generation {
   DrawSettings DrawSettingsOf(const DecodingStep& step) const;
   absl::Status NotFinite(const DecodingStep& step) const;
   absl::Status PrepareConditions(const Window& window);
+  std::optional<Beats> BeatsOf(const ConditionKv* prompts) const;
   std::span<const int64_t> TicksOf(const Window& window) const;
   WindowCodes SliceClip(const Window& window) const;
   void FinishWindow();

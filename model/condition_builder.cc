@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "model/magnet/packed_transformer.h"
+#include "model/named_tempo.h"
 #include "model/torch_errors.h"
 
 namespace magnet {
@@ -58,20 +59,38 @@ absl::StatusOr<std::optional<Beats>> ConditionBuilder::TellBeats(
     const std::vector<WeightedPrompt>& prompts) {
   const std::optional<BeatConfig>& config = transformer_->config().beats;
   if (!config.has_value()) return std::nullopt;
-  torch::Tensor sum;  // [1, text_dim]: only its direction matters
+  torch::Tensor scores = torch::zeros({config->num_tempos() + config->max_beats_per_bar});
   for (const WeightedPrompt& prompt : prompts) {
     if (prompt.text.empty()) continue;
     const auto states = text_->Encode(prompt.text);
     if (!states.ok()) return states.status();
-    const torch::Tensor mean = states->to(torch::kFloat).mean(/*dim=*/0, /*keepdim=*/true);
-    sum = sum.defined() ? sum + prompt.weight * mean : prompt.weight * mean;
+    const torch::Tensor text = states->unsqueeze(0);
+    const torch::Tensor mask = torch::ones({1, text.size(1)}, text.options().dtype(torch::kBool));
+    scores = scores + prompt.weight * transformer_->BeatLogits(text, mask)[0].cpu();
   }
-  const torch::Tensor scores = transformer_->BeatLogits(sum)[0].cpu();
   const int tempos = config->num_tempos();
-  return Beats{.frames_per_beat =
-                   config->min_frames_per_beat + scores.narrow(0, 0, tempos).argmax().item<int>(),
-               .beats_per_bar =
-                   1 + scores.narrow(0, tempos, config->max_beats_per_bar).argmax().item<int>()};
+  Beats beats{.frames_per_beat =
+                  config->min_frames_per_beat + scores.narrow(0, 0, tempos).argmax().item<int>(),
+              .beats_per_bar =
+                  1 + scores.narrow(0, tempos, config->max_beats_per_bar).argmax().item<int>()};
+  beats.frames_per_beat = NamedFramesPerBeat(prompts).value_or(beats.frames_per_beat);
+  return beats;
+}
+
+std::optional<int> ConditionBuilder::NamedFramesPerBeat(
+    const std::vector<WeightedPrompt>& prompts) const {
+  const BeatConfig& config = *transformer_->config().beats;
+  std::optional<int> named;
+  double weight = 0;
+  for (const WeightedPrompt& prompt : prompts) {
+    const std::optional<double> bpm = NamedTempo(prompt.text);
+    if (!bpm.has_value() || prompt.weight <= weight) continue;
+    const double frames = 60 * frame_rate_hz_ / *bpm;  // of 0 bpm: infinite, which no model plays
+    if (frames < config.min_frames_per_beat || frames > config.max_frames_per_beat) continue;
+    named = static_cast<int>(std::lround(frames));
+    weight = prompt.weight;
+  }
+  return named;
 }
 
 absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(

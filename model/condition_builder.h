@@ -23,8 +23,12 @@ class ConditionBuilder {
  public:
   // `text` is not owned; it must outlive the builder. `packed`: conditions are for
   // packed steps (PackCondition).
-  ConditionBuilder(TextConditioner* text, MagnetTransformer transformer, bool packed)
-      : text_(text), transformer_(std::move(transformer)), packed_(packed) {}
+  ConditionBuilder(TextConditioner* text, MagnetTransformer transformer, double frame_rate_hz,
+                   bool packed)
+      : text_(text),
+        transformer_(std::move(transformer)),
+        frame_rate_hz_(frame_rate_hz),
+        packed_(packed) {}
 
   // Runs the text encoder for the prompts that are not in its cache, so that
   // Build of the same prompts is sure to succeed and costs no encoder pass.
@@ -33,7 +37,8 @@ class ConditionBuilder {
   // The texts' states side by side, with the logarithm of each weight's share of
   // the largest added to the attention scores of its keys. An empty text is one
   // zero vector. Null where AllEmpty: the null condition. Beats are the likeliest by the
-  // weighted mean of the texts.
+  // weighted sum of the texts' scores; a tempo that a text says in numbers wins (NamedTempo;
+  // of several such prompts the heaviest), where the model can play it.
   absl::StatusOr<std::shared_ptr<const ConditionKv>> Build(
       const std::vector<WeightedPrompt>& prompts);
 
@@ -43,9 +48,11 @@ class ConditionBuilder {
 
   // None where the model has no beats. Some prompt has a text.
   absl::StatusOr<std::optional<Beats>> TellBeats(const std::vector<WeightedPrompt>& prompts);
+  std::optional<int> NamedFramesPerBeat(const std::vector<WeightedPrompt>& prompts) const;
 
   TextConditioner* const text_;
   MagnetTransformer transformer_;
+  const double frame_rate_hz_;
   const bool packed_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -105,6 +106,20 @@ void CheckSections(const GenerationSpec& spec, const GenerationLimits& limits, V
               spec.duration_seconds, "), found ", start);
     }
     CheckPrompts(field, sections[i].prompts, limits, out);
+  }
+}
+
+void CheckTempo(const GenerationSpec& spec, const ModelConfig& config, Violations& out) {
+  if (spec.tempo_bpm == 0) return;
+  const TempoRange range = TemposOf(config);
+  if (range.max_bpm == 0) {
+    out.Add("tempo_bpm", "expected none: the model ", config.name,
+            " is told its tempo by the text alone, found ", spec.tempo_bpm);
+  } else if (!spec.given_audio.empty() || !spec.given_codes.empty()) {
+    out.Add("tempo_bpm", "expected none beside given audio, whose beats are not known, found ",
+            spec.tempo_bpm);
+  } else {
+    out.ExpectRange("tempo_bpm", spec.tempo_bpm, range.min_bpm, range.max_bpm);
   }
 }
 
@@ -243,6 +258,14 @@ int64_t NumFrames(double duration_seconds, double frame_rate_hz) {
   return std::llround(duration_seconds * frame_rate_hz);
 }
 
+TempoRange TemposOf(const ModelConfig& config) {
+  const std::optional<BeatConfig>& beats = config.lm.beats;
+  if (!beats.has_value()) return {};
+  const double frames_a_minute = 60 * config.codec.frame_rate_hz();
+  return {.min_bpm = frames_a_minute / beats->max_frames_per_beat,
+          .max_bpm = frames_a_minute / beats->min_frames_per_beat};
+}
+
 int64_t FrameAt(double seconds, double frame_rate_hz) {
   return static_cast<int64_t>(std::floor(seconds * frame_rate_hz));
 }
@@ -278,6 +301,7 @@ std::vector<SpecViolation> FindViolations(const GenerationSpec& spec, const Mode
   Violations out;
   CheckSections(spec, limits, out);
   CheckText("negative_prompt", spec.negative_prompt, limits, out);
+  CheckTempo(spec, config, out);
   const size_t before_duration = out.size();
   CheckDuration(spec, config, limits, out);
   const bool duration_is_valid = out.size() == before_duration;

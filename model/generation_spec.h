@@ -89,7 +89,11 @@ struct GivenCodes {
 struct GenerationSpec {
   std::vector<PromptSection> sections;  // empty: unconditional
   std::string negative_prompt;          // empty: the null condition
-  double duration_seconds = 10.0;       // of the whole clip, given audio included
+  double tempo_bpm = 0;            // beats a minute of the whole clip, for models that are told
+                                   // their beats (TempoRange): to the nearest whole frames of a
+                                   // beat; 0: what the texts tell. Not beside given audio or
+                                   // codes, whose beats are not known
+  double duration_seconds = 10.0;  // of the whole clip, given audio included
   uint64_t seed = 0;
   SamplingSpec sampling;
   // Share of a window that is kept from the one before when the clip is longer
@@ -120,6 +124,13 @@ struct SpecViolation {
 
 // Frames of a clip of `duration_seconds` at `frame_rate_hz`: to the nearest.
 int64_t NumFrames(double duration_seconds, double frame_rate_hz);
+
+// Tempos that a clip of a model with `config` can be asked for, in beats a minute.
+struct TempoRange {
+  double min_bpm = 0;
+  double max_bpm = 0;  // 0: the model is not told its beats
+};
+TempoRange TemposOf(const ModelConfig& config);
 
 // The frame that `seconds` lies in.
 int64_t FrameAt(double seconds, double frame_rate_hz);

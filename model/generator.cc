@@ -210,6 +210,7 @@ absl::Status LoadText(const Bundle& bundle, const std::string& folder,
   if (!text.ok()) return text.status();
   engine.text = std::make_unique<TextConditioner>(*std::move(text));
   engine.conditions = std::make_unique<ConditionBuilder>(engine.text.get(), engine.transformer,
+                                                         bundle.config.codec.frame_rate_hz(),
                                                          engine.packed != nullptr);
   return absl::OkStatus();
 }

@@ -33,6 +33,8 @@ struct BeatConfig {
 
   int num_ticks() const { return ticks_per_beat * max_beats_per_bar; }
   int no_tick_id() const { return num_ticks(); }  // of a frame whose beat is not known
+  bool operator==(const BeatConfig&) const = default;
+
   int num_tempos() const { return max_frames_per_beat - min_frames_per_beat + 1; }
 };
 
@@ -48,10 +50,10 @@ struct LmConfig {
   int window_frames = 0;  // frames of the longest sequence in one window (T)
   int span_len = 3;       // frames masked together
   SubcodesAttention subcodes_attention = SubcodesAttention::kWindow;
-  int subcodes_context = 5;         // of kWindow; < 0: everywhere
-  bool bias_attn = false;           // biases of the attention projections
-  bool bias_ff = false;             // biases of the feed-forward
-  bool bias_proj = false;           // biases of the K heads
+  int subcodes_context = 5;           // of kWindow; < 0: everywhere
+  bool bias_attn = false;             // biases of the attention projections
+  bool bias_ff = false;               // biases of the feed-forward
+  bool bias_proj = false;             // biases of the K heads
   std::optional<BeatConfig> beats{};  // frames are told their beats
 
   int mask_token_id() const { return card; }

@@ -106,6 +106,12 @@ std::vector<PromptSection> ConvertPrompts(const v1::GenerateRequest& request,
   return sections;
 }
 
+// The spec's 0 means that nothing is said, which on the wire is no field.
+void ConvertTempo(double bpm, GenerationSpec& spec, Violations& violations) {
+  spec.tempo_bpm = bpm;
+  if (bpm == 0) violations.push_back({"tempo_bpm", "expected a number over 0, found 0"});
+}
+
 void ConvertGivenAudio(const v1::GivenAudio& from, const RequestLimits& limits, GivenAudio& to,
                        Violations& violations) {
   for (const v1::TimeRange& range : from.regenerate()) {
@@ -158,6 +164,7 @@ absl::StatusOr<GenerationRequest> ConvertRequest(const v1::GenerateRequest& requ
   GenerationSpec& spec = result.spec;
   spec.sections = ConvertPrompts(request, violations);
   spec.negative_prompt = request.negative_prompt();
+  if (request.has_tempo_bpm()) ConvertTempo(request.tempo_bpm(), spec, violations);
   if (request.has_duration_seconds()) spec.duration_seconds = request.duration_seconds();
   spec.seed = request.has_seed() ? request.seed() : fresh_seed;
   spec.sampling = config.sampling;
@@ -202,6 +209,9 @@ v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) 
   sampling.set_span_arrangement(WireEnum(kArrangements, config.sampling.span_arrangement));
   sampling.set_schedule(WireEnum(kSchedules, config.sampling.schedule));
   sampling.set_span_score(WireEnum(kScores, config.sampling.span_score));
+  const TempoRange tempos = TemposOf(config);
+  model.set_min_tempo_bpm(tempos.min_bpm);
+  model.set_max_tempo_bpm(tempos.max_bpm);
   v1::Limits& wire_limits = *model.mutable_limits();
   wire_limits.set_max_duration_seconds(limits.generation.max_duration_seconds);
   wire_limits.set_max_prompt_bytes(limits.generation.max_prompt_bytes);

@@ -45,7 +45,11 @@ std::string MergeLmSizes(const LmConfig& found, LmConfig& wanted) {
   merge("lm.card", found.card, wanted.card);
   merge("lm.text_dim", found.text_dim, wanted.text_dim);
   if (wanted.window_frames == 0) wanted.window_frames = found.window_frames;
-  wanted.beats = found.beats;
+  if (!wanted.beats.has_value()) wanted.beats = found.beats;
+  if (wanted.beats != found.beats) {
+    absl::StrAppend(&differences, " lm.beats ",
+                    found.beats.has_value() ? "differ;" : "against none;");
+  }
   wanted.bias_attn = found.bias_attn;
   wanted.bias_ff = found.bias_ff;
   wanted.bias_proj = found.bias_proj;
@@ -251,7 +255,7 @@ void DrawLmWeights(MagnetTransformer& lm, uint64_t seed) {
     if (absl::StrContains(name, "norm")) continue;
     if (weight.dim() == 1) {
       weight.zero_();
-    } else if (absl::StartsWith(name, "beats.head.")) {
+    } else if (name == "beats.head.weight" || name == "beats.query.weight") {
       weight.zero_();
     } else if (absl::StrContains(name, "emb.")) {
       weight.normal_(0, 1 / std::sqrt(lm->config().num_codebooks));

@@ -43,7 +43,7 @@ absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const Tens
 
 // Draws weights for training from nothing: N(0, 1/fan_in) for projections, those
 // that end a residual branch narrower by sqrt(3 * layers), 0.02 for the heads,
-// 1/sqrt(K) for the embeddings, zero biases and a zero beat head.
+// 1/sqrt(K) for the embeddings, zero biases and a beat head that knows nothing.
 void DrawLmWeights(MagnetTransformer& lm, uint64_t seed);
 
 }  // namespace magnet

@@ -23,10 +23,10 @@ constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
 // Changes whenever the same configuration would compute another step.
-constexpr int kStepVersion = 3;
+constexpr int kStepVersion = 4;
 
 // Of the loss of the beat head beside the codes', each a mean: it keeps up with the texts.
-constexpr double kBeatWeight = 0.2;
+constexpr double kBeatWeight = 0.5;
 
 LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
   return {.seed = static_cast<uint64_t>(config.run.seed),
@@ -183,14 +183,16 @@ torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Ten
 
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   const AutocastGuard autocast(device_);
-  const torch::Tensor means = MeanTextStates(TextStates(batch.token_ids, batch.token_mask),
-                                             batch.token_mask.to(device_.device));
+  const torch::Tensor mask = batch.token_mask.to(device_.device);
+  const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask);
+  const torch::Tensor seen = mask.unsqueeze(2);                      // [B, S, 1]
+  const torch::Tensor means = (states * seen).sum(1) / seen.sum(1);  // [B, text_dim]
   const torch::Tensor logits =
       text_head_(means).to(torch::kFloat).view(batch.code_shares.sizes());  // [B, K, card]
   const torch::Tensor shares = batch.code_shares.to(device_.device);
   torch::Tensor loss = -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
   if (batch.beat_labels.defined()) {
-    loss = loss + BeatLoss(parts_.lm->BeatLogits(means), batch.beat_labels);
+    loss = loss + BeatLoss(parts_.lm->BeatLogits(states, mask), batch.beat_labels);
   }
   if (!clip_label_head_) return loss;
   return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),

@@ -34,7 +34,7 @@ namespace magnet {
 // entropy, and hardly moves weights that do not look for it yet.
 //
 // With lm.beats, frames are told their ticks, and the beat head learns tempo and metre from
-// the captions; its loss counts a fifth beside the codes'.
+// the captions; its loss counts half beside the codes'.
 //
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to

@@ -136,6 +136,7 @@ TensorShapes LmTensorShapes(const LmConfig& config) {
   if (config.beats.has_value()) {
     const BeatConfig& beats = *config.beats;
     shapes["beats.emb.weight"] = {beats.num_ticks() + 1, dim};
+    shapes["beats.query.weight"] = {2, config.text_dim};
     shapes["beats.head.weight"] = {beats.num_tempos() + beats.max_beats_per_bar, config.text_dim};
   }
   AddLinear(shapes, "condition_provider.conditioners.description.output_proj",

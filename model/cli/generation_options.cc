@@ -111,6 +111,10 @@ void AddGenerationOptions(CLI::App& command, GenerationOptions& o) {
                   "SECONDS:TEXT, the prompt from there on; may be repeated")
       ->allow_extra_args(false);
   command.add_option("--negative-prompt", o.negative_prompt, "What to steer away from");
+  command
+      .add_option("--tempo", o.tempo_bpm,
+                  "Beats a minute, for models that are told them (default: as the prompt says)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--seconds", o.seconds,
                      "Length of the clip, given audio included (default 10, or as --from)");
   command.add_option("--seed", o.seed, "Same seed, same music (default: drawn and printed)");
@@ -149,6 +153,7 @@ absl::StatusOr<GenerationSpec> MakeSpec(const GenerationOptions& options,
   if (!sections.ok()) return sections.status();
   spec.sections = *std::move(sections);
   spec.negative_prompt = options.negative_prompt;
+  spec.tempo_bpm = options.tempo_bpm.value_or(0);
   spec.duration_seconds = options.seconds.value_or(spec.duration_seconds);
   spec.seed = options.seed ? *options.seed : DrawSeed();
   spec.sampling = ReadSampling(options, config.sampling);

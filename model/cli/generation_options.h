@@ -20,6 +20,7 @@ struct GenerationOptions {
   std::vector<std::string> timed_prompts;  // SECONDS:TEXT each
   std::vector<double> weights;             // one per prompt, or none
   std::string negative_prompt;
+  std::optional<double> tempo_bpm;
   std::optional<double> seconds;
   std::optional<uint64_t> seed;
   bool greedy = false;

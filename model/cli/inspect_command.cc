@@ -47,6 +47,11 @@ void PrintSizes(const ModelConfig& config) {
       "audio          %d Hz, %g frames/s, %s codec; window %.2f s (%d frames)\n",
       config.codec.sample_rate_hz, config.codec.frame_rate_hz(),
       config.codec.causal ? "causal" : "non-causal", config.window_seconds(), lm.window_frames);
+  if (lm.beats.has_value()) {
+    const TempoRange tempos = TemposOf(config);
+    std::cout << absl::StreamFormat("beats          %.0f to %.0f bpm, bars of 1 to %d\n",
+                                    tempos.min_bpm, tempos.max_bpm, lm.beats->max_beats_per_bar);
+  }
   std::cout << absl::StreamFormat("text           %d layers, width %d, vocabulary %d, %s\n",
                                   config.text_encoder.num_layers, config.text_encoder.d_model,
                                   config.text_encoder.vocab_size,

@@ -1,6 +1,16 @@
 #include "model/encodec/encodec_model.h"
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 namespace magnet {
+namespace {
+
+// Ten seconds at the released models' rate: the widest layer of such a codec takes 80 MB.
+constexpr int64_t kPieceFrames = 500;
+
+}  // namespace
 
 EncodecModelImpl::EncodecModelImpl(const CodecConfig& config)
     : config_(config),
@@ -18,7 +28,24 @@ torch::Tensor EncodecModelImpl::Decode(const torch::Tensor& codes) {
 
 torch::Tensor EncodecModelImpl::EncodeLatent(const torch::Tensor& wave) {
   const torch::NoGradGuard no_grad;
-  return encoder_->forward(wave);
+  const bool is_long = wave.size(2) > kPieceFrames * config_.hop_length();
+  return is_long ? EncodeInPieces(wave) : encoder_->forward(wave);
+}
+
+torch::Tensor EncodecModelImpl::EncodeInPieces(const torch::Tensor& wave) {
+  const int64_t length = wave.size(2), piece = kPieceFrames * config_.hop_length();
+  std::vector<torch::Tensor> latents;
+  for (int64_t item = 0; item < wave.size(0); ++item) {
+    const std::unique_ptr<LayerStream> stream = encoder_->NewStream();
+    std::vector<torch::Tensor> parts;
+    for (int64_t begin = 0; begin < length; begin += piece) {
+      const int64_t count = std::min(piece, length - begin);
+      parts.push_back(stream->Push(wave.narrow(0, item, 1).narrow(2, begin, count),
+                                   /*last=*/begin + count == length));
+    }
+    latents.push_back(torch::cat(parts, /*dim=*/2));
+  }
+  return torch::cat(latents);
 }
 
 torch::Tensor EncodecModelImpl::DecodeLatent(const torch::Tensor& latent) {

@@ -25,7 +25,8 @@ class EncodecModelImpl : public torch::nn::Module {
   explicit EncodecModelImpl(const CodecConfig& config);
 
   // wave [B, 1, N], N >= 1, at sample_rate_hz -> codes [B, K, T], int64, with
-  // T = ceil(N / hop_length).
+  // T = ceil(N / hop_length). A long sound is taken piece by piece, equal to the whole
+  // within rounding: what memory it needs beyond itself and its latent does not grow with it.
   torch::Tensor Encode(const torch::Tensor& wave);
 
   // codes [B, k, T], k in [1, K], T >= 1, values in [0, codebook_size) ->
@@ -43,6 +44,8 @@ class EncodecModelImpl : public torch::nn::Module {
   const CodecConfig& config() const { return config_; }
 
  private:
+  torch::Tensor EncodeInPieces(const torch::Tensor& wave);
+
   CodecConfig config_;
   SeanetEncoder encoder_;
   SeanetDecoder decoder_;

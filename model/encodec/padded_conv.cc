@@ -15,33 +15,47 @@ class PaddedConvStream : public LayerStream {
   explicit PaddedConvStream(const PaddedConv& conv)
       : conv_(conv),
         mode_(conv.options().pad_mode),
-        padding_(conv.padding()),
-        held_back_(mode_ == PadMode::kReflect ? std::max(padding_.left, padding_.right) : 0) {}
+        stride_(conv.options().stride),
+        padding_(conv.padding()) {
+    const int64_t most_right = padding_.right + stride_ - 1;
+    const bool reflects = mode_ == PadMode::kReflect;
+    held_back_ = reflects ? std::max(padding_.left, most_right) : 0;
+    context_length_ = std::max(padding_.total(), reflects && most_right > 0 ? most_right + 1 : 0);
+  }
 
   torch::Tensor Push(torch::Tensor x, bool last) override {
+    num_inputs_ += x.size(2);
     if (context_.defined()) x = torch::cat({context_, x}, /*dim=*/2);
     if (!started_) {
       if (x.size(2) <= held_back_) return last ? Finish(x) : Hold(std::move(x));
       x = PadSignal(x, {.left = padding_.left}, mode_);
       started_ = true;
     }
-    if (last) x = PadSignal(x, {.right = padding_.right}, mode_);
-    if (x.size(2) <= padding_.total()) return Hold(std::move(x));
-    context_ = padding_.total() > 0
-                   ? x.narrow(/*dim=*/2, x.size(2) - padding_.total(), padding_.total()).clone()
-                   : torch::Tensor();
-    return conv_.Convolve(x);
+    if (last) return End(x);
+    const int64_t num_outputs = (x.size(2) - context_length_) / stride_;
+    if (num_outputs <= 0) return Hold(std::move(x));
+    const int64_t used = num_outputs * stride_;
+    const torch::Tensor outputs = conv_.Convolve(x.narrow(2, 0, used + padding_.total()));
+    context_ = used < x.size(2) ? x.narrow(2, used, x.size(2) - used).clone() : torch::Tensor();
+    return outputs;
   }
 
   int64_t InputsNeeded(int64_t num_outputs) const override {
-    return std::max(num_outputs + padding_.right, held_back_ + 1);
+    return std::max(num_outputs * stride_ + context_length_ - padding_.left, held_back_ + 1);
   }
 
  private:
+  int64_t RightPadding() const { return conv_.PaddingOf(num_inputs_).right; }
+
+  torch::Tensor End(const torch::Tensor& x) {
+    const torch::Tensor padded = PadSignal(x, {.right = RightPadding()}, mode_);
+    return padded.size(2) < padding_.total() + stride_ ? Hold(padded) : conv_.Convolve(padded);
+  }
+
   // The whole signal is shorter than its padding.
   torch::Tensor Finish(const torch::Tensor& x) {
     if (x.size(2) == 0) return Hold(x);
-    return conv_.Convolve(PadSignal(x, padding_, mode_));
+    return conv_.Convolve(PadSignal(x, {padding_.left, RightPadding()}, mode_));
   }
 
   torch::Tensor Hold(torch::Tensor x) {
@@ -52,10 +66,13 @@ class PaddedConvStream : public LayerStream {
 
   const PaddedConv& conv_;
   const PadMode mode_;
+  const int64_t stride_;
   const Padding padding_;
-  const int64_t held_back_;  // inputs that do not yet tell what the left padding is
-  bool started_ = false;     // the left padding is in context_
-  torch::Tensor context_;    // [1, in, <= max(held_back_, padding)]: inputs still needed
+  int64_t held_back_ = 0;       // inputs that do not yet tell what the padding is
+  int64_t context_length_ = 0;  // inputs to keep: for the next output, and what the end reflects
+  int64_t num_inputs_ = 0;      // so far
+  bool started_ = false;        // the left padding is in context_
+  torch::Tensor context_;       // [1, in, < context_length_ + stride_]: inputs still needed
 };
 
 }  // namespace
@@ -88,23 +105,27 @@ Padding PaddedConv::padding() const {
   return SplitPadding(reach - options_.stride, options_.causal);
 }
 
+Padding PaddedConv::PaddingOf(int64_t num_inputs) const {
+  Padding padding = this->padding();
+  const int64_t beyond = num_inputs % options_.stride;
+  if (beyond > 0) padding.right += options_.stride - beyond;
+  return padding;
+}
+
 torch::Tensor PaddedConv::Convolve(const torch::Tensor& x, int64_t zeros) const {
   return torch::conv1d(x, conv_->weight, conv_->bias, options_.stride, zeros, options_.dilation);
 }
 
 torch::Tensor PaddedConv::forward(torch::Tensor x) {
-  Padding padding = this->padding();
+  const Padding padding = PaddingOf(x.size(2));
   const bool symmetric = padding.left == padding.right && options_.stride == 1;
   if (options_.pad_mode == PadMode::kConstant && symmetric) {
     return Convolve(x, padding.left);
   }
-  const int64_t beyond = x.size(2) % options_.stride;
-  if (beyond > 0) padding.right += options_.stride - beyond;
   return Convolve(PadSignal(x, padding, options_.pad_mode));
 }
 
 std::unique_ptr<LayerStream> PaddedConv::NewStream() const {
-  TORCH_CHECK(options_.stride == 1, "only convolutions of stride 1 can be streamed");
   return std::make_unique<PaddedConvStream>(*this);
 }
 

@@ -44,8 +44,6 @@ class PaddedConv : public SeanetLayer {
   explicit PaddedConv(const PaddedConvOptions& options);
 
   torch::Tensor forward(torch::Tensor x) override;
-
-  // Stride 1 only: the decoder's convolutions.
   std::unique_ptr<LayerStream> NewStream() const override;
 
   // The convolution with `zeros` zeros on either side: [B, in, n] -> [B, out,
@@ -54,8 +52,9 @@ class PaddedConv : public SeanetLayer {
 
   const PaddedConvOptions& options() const { return options_; }
 
-  // Padding of an input that is a multiple of the stride.
+  // Padding of an input that is a multiple of the stride, and of any input.
   Padding padding() const;
+  Padding PaddingOf(int64_t num_inputs) const;
 
  private:
   PaddedConvOptions options_;

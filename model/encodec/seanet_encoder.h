@@ -22,6 +22,9 @@ class SeanetEncoderImpl : public torch::nn::Module {
   // wave [B, 1, N], N >= 1 -> [B, dimension, ceil(N / hop_length)].
   torch::Tensor forward(const torch::Tensor& wave);
 
+  // The same, piece by piece. The encoder must outlive the stream.
+  std::unique_ptr<LayerStream> NewStream() const { return model_->NewStream(); }
+
  private:
   std::shared_ptr<SeanetStack> model_;
 };

@@ -103,7 +103,7 @@ void StepPlan::AddSequence(Branch& branch, const LmConfig& config) {
     }
     if (!config.beats.has_value()) continue;
     ids_.push_back(request.ticks.empty() ? config.beats->no_tick_id()
-                                           : static_cast<int32_t>(request.ticks[t]));
+                                         : static_cast<int32_t>(request.ticks[t]));
   }
   spans_.push_back(SpanOf(config, request.stage, branch.first_row, request.num_frames));
   if (branch.text.num_keys > 0) texts_.push_back(branch.text);

@@ -13,7 +13,10 @@ namespace nn = torch::nn;
 
 nn::LayerNorm MakeNorm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim}).eps(1e-5)); }
 
-constexpr char kBeatHead[] = "beats.head.weight";
+constexpr char kBeatHead[] = "beats.head.weight", kBeatQuery[] = "beats.query.weight";
+
+// The score of a token that is padding: finite, so that a text of none has no NaN.
+constexpr double kUnseen = -1e9;
 
 // Modules that exist only to give parameters their names in the checkpoint.
 std::shared_ptr<nn::Module> Scope() { return std::make_shared<nn::Module>(); }
@@ -65,11 +68,6 @@ torch::Tensor SinusoidalPositions(int num_frames, int dim) {
   return torch::cat({phase.cos(), phase.sin()}, /*dim=*/1);
 }
 
-torch::Tensor MeanTextStates(const torch::Tensor& text_states, const torch::Tensor& mask) {
-  const torch::Tensor seen = mask.unsqueeze(2).to(torch::kFloat);  // [B, S, 1]
-  return (text_states.to(torch::kFloat) * seen).sum(1) / seen.sum(1).clamp_min(1);
-}
-
 torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tensor& query_frames,
                             const torch::Tensor& key_frames) {
   if (stage == 0) return {};
@@ -108,7 +106,8 @@ torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
 
 void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
   for (auto& item : named_parameters()) {
-    const bool exact = item.key().find("norm") != std::string::npos || item.key() == kBeatHead;
+    const bool exact = item.key().find("norm") != std::string::npos || item.key() == kBeatHead ||
+                       item.key() == kBeatQuery;
     item.value().set_data(item.value().to(exact ? torch::kFloat : dtype));
   }
 }
@@ -133,6 +132,7 @@ MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(c
   const auto beats = register_module("beats", Scope());
   beat_emb_ =
       beats->register_module("emb", TokenEmbedding(config.beats->num_ticks() + 1, config.dim));
+  beat_query_ = beats->register_module("query", Dense(config.text_dim, 2, /*bias=*/false));
   beat_head_ = beats->register_module(
       "head", Dense(config.text_dim, config.beats->num_tempos() + config.beats->max_beats_per_bar,
                     /*bias=*/false));
@@ -152,8 +152,19 @@ ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& conditi
   return prepared;
 }
 
-torch::Tensor MagnetTransformerImpl::BeatLogits(const torch::Tensor& text_means) {
-  return beat_head_(text_means.to(beat_head_->weight.dtype())).to(torch::kFloat);
+torch::Tensor MagnetTransformerImpl::BeatLogits(const torch::Tensor& text_states,
+                                                const torch::Tensor& mask) {
+  const torch::Tensor states = text_states.to(beat_head_->weight.dtype());
+  const torch::Tensor scores =  // [B, S, 2]
+      beat_query_(states).to(torch::kFloat).masked_fill(mask.logical_not().unsqueeze(2), kUnseen);
+  const torch::Tensor heard =  // [B, 2, text_dim]
+      scores.softmax(/*dim=*/1).transpose(1, 2).to(states.dtype()).matmul(states);
+  const auto heads = beat_head_->weight.split_with_sizes(
+      {config_.beats->num_tempos(), config_.beats->max_beats_per_bar});
+  return torch::cat({torch::linear(heard.select(1, 0), heads[0]),
+                     torch::linear(heard.select(1, 1), heads[1])},
+                    /*dim=*/1)
+      .to(torch::kFloat);
 }
 
 torch::Tensor MagnetTransformerImpl::NullOutput(int index) {
@@ -243,7 +254,7 @@ TrainingOutput MagnetTransformerImpl::forward(const TrainingInput& input) {
   const torch::Tensor frames = torch::arange(input.codes.size(2), input.codes.device());
   const Visibility visibility = {.mask = AttentionMask(config_, input.stage, frames, frames)};
   TrainingOutput output;
-  if (beat_head_) output.beats = BeatLogits(MeanTextStates(input.text_states, input.text_mask));
+  if (beat_head_) output.beats = BeatLogits(input.text_states, input.text_mask);
   torch::Tensor x = Embed(input.codes, input.ticks, input.first_frames);
   for (int i = 0; i < config_.num_layers; ++i) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();

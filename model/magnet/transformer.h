@@ -36,7 +36,7 @@ struct ConditionKv {
 // One forward pass of one sequence. A null `condition` or `negative` is the
 // null condition.
 struct PassInput {
-  torch::Tensor codes;  // [K, T] int64
+  torch::Tensor codes;    // [K, T] int64
   torch::Tensor ticks{};  // [T] int64 (BeatConfig); undefined: of no frame known
   int stage = 0;
   torch::Tensor frames;  // [M] int64, rising: the frames whose logits are wanted
@@ -106,9 +106,10 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // One condition [1, S, D] for every layer. `score_bias` [S] or undefined.
   ConditionKv PrepareCondition(const torch::Tensor& condition, const torch::Tensor& score_bias);
 
-  // MeanTextStates [B, text_dim] -> scores [B, num_tempos + max_beats_per_bar] float32 of the
-  // tempo and the number of beats in a bar. Requires config().beats.
-  torch::Tensor BeatLogits(const torch::Tensor& text_means);
+  // States of texts [B, S, text_dim], padded where `mask` [B, S] bool is false -> scores
+  // [B, num_tempos + max_beats_per_bar] float32 of the tempo and of the number of beats in a
+  // bar, each from where in the text its query looks. Requires config().beats.
+  torch::Tensor BeatLogits(const torch::Tensor& text_states, const torch::Tensor& mask);
 
   // What layer `index`'s cross-attention gives for the null condition: [D] float32,
   // or undefined: zero.
@@ -141,13 +142,10 @@ class MagnetTransformerImpl : public torch::nn::Module {
   torch::nn::ModuleList linears_;     // K of Dense D -> card
   Dense output_proj_{nullptr};        // text_dim -> D
   TokenEmbedding beat_emb_{nullptr};  // [num_ticks + 1, D]; null without beats
+  Dense beat_query_{nullptr};         // text_dim -> 2: scores of a text's tokens; likewise
   Dense beat_head_{nullptr};          // text_dim -> tempos + places; likewise
 };
 TORCH_MODULE(MagnetTransformer);
-
-// States [B, S, text_dim] -> their mean over the tokens of `mask` [B, S] bool: [B, text_dim],
-// zeros where there is none.
-torch::Tensor MeanTextStates(const torch::Tensor& text_states, const torch::Tensor& mask);
 
 // Sinusoidal positions [num_frames, dim] of frames 0..num_frames-1: cosines,
 // then sines, of position / 10000^(i / (dim/2 - 1)).

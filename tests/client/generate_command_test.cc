@@ -55,6 +55,8 @@ TEST_F(GenerateTest, SendsEveryOption) {
                  "drums",
                  "-d",
                  "20",
+                 "--tempo",
+                 "96.5",
                  "--seed",
                  "3",
                  "-m",
@@ -95,6 +97,7 @@ TEST_F(GenerateTest, SendsEveryOption) {
   EXPECT_EQ(sent.sections(0).prompts(0).weight(), 2);
   EXPECT_EQ(sent.sections(1).start_seconds(), 8);
   EXPECT_EQ(sent.negative_prompt(), "drums");
+  EXPECT_EQ(sent.tempo_bpm(), 96.5);
   EXPECT_EQ(sent.duration_seconds(), 20);
   EXPECT_EQ(sent.seed(), 3u);
   EXPECT_EQ(sent.model(), "large");

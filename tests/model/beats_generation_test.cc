@@ -35,6 +35,7 @@ class BeatsGeneration : public ::testing::Test {
     torch::Tensor embeddings = torch::randn({lm.beats->num_ticks() + 1, lm.dim}) * 2;
     embeddings[lm.beats->no_tick_id()].zero_();
     bundle.lm["beats.emb.weight"] = embeddings;
+    bundle.lm["beats.query.weight"] = torch::randn({2, lm.text_dim});
     bundle.lm["beats.head.weight"] = torch::randn({lm.beats->num_tempos() + 4, lm.text_dim});
   }
 
@@ -45,7 +46,7 @@ class BeatsGeneration : public ::testing::Test {
 
   static GenerationSpec Spec(const std::vector<WeightedPrompt>& prompts, double seconds = 1) {
     GenerationSpec spec;
-    spec.sections = {{0.0, prompts}};
+    if (!prompts.empty()) spec.sections = {{0.0, prompts}};
     spec.duration_seconds = seconds;
     spec.sampling.greedy = true;
     spec.sampling.decoding_steps = {2, 2, 2, 2};
@@ -85,6 +86,34 @@ TEST_F(BeatsGeneration, WhereNothingTellsBeatsNoneAreGiven) {
   for (const GenerationSpec& spec : {Spec({}), Spec({{"", 1}}), given}) {
     EXPECT_EQ(Codes(*with_, spec), Codes(*without_, spec));
   }
+}
+
+// Breaks where the number in a prompt is left to what a small model makes of it.
+TEST_F(BeatsGeneration, ATempoThatAPromptNamesIsPlayed) {
+  const auto codes = [&](const std::string& text, double tempo_bpm) {
+    GenerationSpec spec = Spec({{text, 1}});
+    spec.tempo_bpm = tempo_bpm;
+    return Codes(*with_, spec);
+  };
+  EXPECT_EQ(codes("a ballad, 100 bpm", 0), codes("a ballad, 100 bpm", 100));
+  EXPECT_NE(codes("a ballad, 100 bpm", 0), codes("a ballad, 100 bpm", 60)) << "the request wins";
+  EXPECT_EQ(codes("a ballad, 9000 bpm", 0), codes("a ballad, 9000 bpm", 0)) << "nobody plays it";
+  GenerationSpec two = Spec({{"a ballad, 100 bpm", 1}, {"drums, 60 bpm", 3}}), slow = two;
+  slow.tempo_bpm = 60;
+  EXPECT_EQ(Codes(*with_, two), Codes(*with_, slow)) << "of the heavier prompt";
+}
+
+// Breaks where the tempo of a request is not the one that is played.
+TEST_F(BeatsGeneration, ATempoOfTheRequestWinsOverTheText) {
+  GenerationSpec slow = Spec({{kBallad, 1}}), fast = slow, silent = Spec({});
+  slow.tempo_bpm = 3000.0 / 60;
+  fast.tempo_bpm = 3000.0 / 20;
+  silent.tempo_bpm = fast.tempo_bpm;
+  EXPECT_NE(Codes(*with_, slow), Codes(*with_, fast));
+  EXPECT_NE(Codes(*with_, silent), Codes(*with_, Spec({}))) << "no text is needed";
+  GenerationSpec nearly = fast;
+  nearly.tempo_bpm = 3000.0 / 20.4;
+  EXPECT_EQ(Codes(*with_, nearly), Codes(*with_, fast)) << "to whole frames of a beat";
 }
 
 // Breaks where a batch on a GPU plays other beats than a pass per clip does.

@@ -52,6 +52,28 @@ TEST(GenerationSpecTest, ValidSpecsPass) {
   EXPECT_THAT(Fields(GenerationSpec{}), IsEmpty()) << "defaults are an unconditional clip";
 }
 
+// Breaks where a tempo is taken that the model cannot play, or none that it can.
+TEST(GenerationSpecTest, ATempoIsForModelsThatAreToldTheirBeats) {
+  ModelConfig config = FourCodebooksAt50Hz();
+  EXPECT_EQ(TemposOf(config).max_bpm, 0);
+  config.lm.beats = BeatConfig{.min_frames_per_beat = 15, .max_frames_per_beat = 50};
+  EXPECT_EQ(TemposOf(config).min_bpm, 60);
+  EXPECT_EQ(TemposOf(config).max_bpm, 200);
+  const auto violations = [&](double bpm, bool with_codes) {
+    GenerationSpec spec = ValidSpec();
+    spec.tempo_bpm = bpm;
+    if (with_codes) spec.given_codes = {.num_frames = 3, .codes = std::vector<int64_t>(12)};
+    return FindViolations(spec, config, GenerationLimits{});
+  };
+  for (const double bpm : {0.0, 60.0, 97.3, 200.0}) EXPECT_TRUE(violations(bpm, false).empty());
+  for (const double bpm : {59.9, 200.1, -1.0, kNan, kInf}) {
+    ASSERT_EQ(violations(bpm, false).size(), 1u) << bpm;
+    EXPECT_EQ(violations(bpm, false)[0].field, "tempo_bpm");
+  }
+  EXPECT_TRUE(violations(0, true).empty());
+  EXPECT_EQ(violations(100, true).size(), 1u) << "the beats of given codes are not known";
+}
+
 struct Case {
   std::function<void(GenerationSpec&)> change;
   const char* field;
@@ -80,6 +102,7 @@ TEST(GenerationSpecTest, EachViolationNamesItsField) {
        },
        "sections"},
       {[](auto& s) { s.negative_prompt = "\xFF"; }, "negative_prompt"},
+      {[](auto& s) { s.tempo_bpm = 120; }, "tempo_bpm"},
       {[](auto& s) {
          s.sections.clear();
          s.duration_seconds = kNan;

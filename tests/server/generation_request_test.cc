@@ -16,6 +16,7 @@ namespace magnet {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
 v1::GenerateRequest Parse(const std::string& text) {
@@ -111,6 +112,24 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
   EXPECT_EQ(request->chunk_samples, 16000);
   EXPECT_EQ(request->priority, JobPriority::kHigh);
   EXPECT_FALSE(request->wants_progress);
+}
+
+// Breaks where the tempo of a request is lost, or a model without one takes it.
+TEST(GenerationRequestTest, ATempoArrivesWhereTheModelTakesOne) {
+  ModelConfig config = testing::FakeModelConfig("fake");
+  const v1::GenerateRequest request = Parse(R"pb(prompt: "a" tempo_bpm: 96.5)pb");
+  const auto convert = [&](const v1::GenerateRequest& r) {
+    return ConvertRequest(r, config, RequestLimits(), /*fresh_seed=*/1);
+  };
+  EXPECT_THAT(std::string(convert(request).status().message()), HasSubstr("tempo_bpm"));
+  config.lm.beats = BeatConfig{};
+  ASSERT_TRUE(convert(request).ok()) << convert(request).status();
+  EXPECT_EQ(convert(request)->spec.tempo_bpm, 96.5);
+  EXPECT_FALSE(convert(Parse(R"pb(prompt: "a" tempo_bpm: 0)pb")).ok());
+  EXPECT_EQ(convert(Parse(R"pb(prompt: "a")pb"))->spec.tempo_bpm, 0);
+  const v1::Model model = DescribeModel(config, RequestLimits());
+  EXPECT_EQ(model.max_tempo_bpm(), TemposOf(config).max_bpm);
+  EXPECT_EQ(model.min_tempo_bpm(), TemposOf(config).min_bpm);
 }
 
 TEST(GenerationRequestTest, GivenAudioIsDecoded) {

@@ -355,6 +355,9 @@ TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("lm.dim 64 against 32"));
 
   wrong.lm.dim = 32;
+  wrong.lm.beats = BeatConfig{};
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("lm.beats against none"));
+  wrong.lm.beats.reset();
   wrong.neighbour_start = true;
   EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("neighbour_start"));
   wrong = config;

@@ -105,6 +105,8 @@ TEST_F(GenerationOptionsTest, NonsenseIsRefusedByName) {
   };
   const std::vector<Case> cases = {
       {"-p x --negative-prompt \"$(printf '\\377')\"", 1, "negative_prompt: expected UTF-8"},
+      {"-p x --tempo 100", 1, "tempo_bpm: expected none"},
+      {"-p x --tempo 0", 2, "--tempo"},
       {"-p x --prompt-at drums", 1, "--prompt-at: expected SECONDS:TEXT, found \"drums\""},
       {"--prompt-at 3:drums", 1, "sections[0].start_seconds: expected 0"},
       {"-p x --prompt-at 30:drums", 1, "sections[1].start_seconds: expected less than"},

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+#include <random>
 #include <set>
+#include <vector>
 
 #include "model/encodec/padded_conv.h"
 #include "model/layers/uninitialized_weights.h"
@@ -104,6 +108,55 @@ TEST(EncodecModelTest, FramesAndSamplesAreCountedByTheHop) {
           << Describe(config);
     }
   }
+}
+
+// What the encoder gives for `wave` when it is pushed in pieces of these sizes, again and again.
+torch::Tensor EncodeInPieces(EncodecModel& model, const torch::Tensor& wave,
+                             const std::vector<int64_t>& sizes) {
+  const torch::NoGradGuard no_grad;
+  const std::unique_ptr<LayerStream> stream = model->encoder()->NewStream();
+  std::vector<torch::Tensor> parts;
+  int64_t begin = 0;
+  for (size_t i = 0; begin < wave.size(2); ++i) {
+    const int64_t count = std::min(sizes[i % sizes.size()], wave.size(2) - begin);
+    parts.push_back(
+        stream->Push(wave.narrow(2, begin, count).clone(), begin + count == wave.size(2)));
+    begin += count;
+  }
+  return torch::cat(parts, 2);
+}
+
+// Breaks where a long sound's codes change where its pieces meet.
+TEST(EncodecModelTest, AnyPiecesOfAnySoundEqualTheWhole) {
+  std::mt19937 random(20240802);
+  const std::vector<std::vector<int64_t>> patterns = {{1}, {2, 3}, {40}, {7, 0, 100}, {1000}};
+  for (int i = 0; i < 60; ++i) {
+    const CodecConfig config = RandomCodecConfig(random);
+    EncodecModel model = RandomCodec(config, /*seed=*/i);
+    for (const int64_t num_samples : {1, 2, 5, 24, 97, 361}) {
+      const torch::Tensor wave = torch::randn({1, 1, num_samples});
+      const torch::Tensor whole = model->EncodeLatent(wave.clone());
+      for (const std::vector<int64_t>& sizes : patterns) {
+        const torch::Tensor pieces = EncodeInPieces(model, wave, sizes);
+        ASSERT_EQ(pieces.sizes(), whole.sizes()) << Describe(config) << ", " << num_samples;
+        ASSERT_LE((pieces - whole).abs().max().item<double>(), 1e-4)
+            << Describe(config) << ", " << num_samples << " samples, pieces of " << sizes[0];
+      }
+    }
+  }
+}
+
+// Breaks where minutes of given audio are encoded at once, in gigabytes, or items of a batch
+// run into each other.
+TEST(EncodecModelTest, ALongSoundIsEncodedInPieces) {
+  const CodecConfig config = SmallCodecConfig();
+  EncodecModel model = RandomCodec(config, /*seed=*/4);
+  const torch::Tensor wave = torch::randn({2, 1, 1203 * config.hop_length() + 5});
+  const torch::Tensor latent = model->EncodeLatent(wave.clone());
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor whole = model->encoder()->forward(wave.clone());
+  ASSERT_EQ(latent.sizes(), whole.sizes());
+  EXPECT_LE((latent - whole).abs().max().item<double>(), 1e-4);
 }
 
 // If it fails: given audio is tokenized by the wrong centroids.

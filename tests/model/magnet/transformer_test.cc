@@ -208,10 +208,11 @@ TEST(BeatsOfTheTransformer, TextsAreHeardWithoutTheirPadding) {
   torch::Tensor mask = torch::ones({2, kTextLength}, torch::kBool);
   mask[0].narrow(0, 3, kTextLength - 3).fill_(false);
   mask[1].fill_(false);
-  const torch::Tensor logits = model->BeatLogits(MeanTextStates(states, mask));
-  const torch::Tensor alone = model->BeatLogits(states[0].narrow(0, 0, 3).mean(0, true));
+  const torch::Tensor logits = model->BeatLogits(states, mask);
+  const torch::Tensor alone =
+      model->BeatLogits(states.narrow(0, 0, 1).narrow(1, 0, 3), torch::ones({1, 3}, torch::kBool));
   EXPECT_TRUE(torch::allclose(logits[0], alone[0], 1e-4, 1e-5));
-  EXPECT_TRUE(logits[1].eq(0).all().item<bool>()) << "nothing is told where there is no text";
+  EXPECT_TRUE(logits.isfinite().all().item<bool>()) << "a text of padding alone";
 }
 
 // Breaks where a crop in training has other positions than its frames have in their window.
