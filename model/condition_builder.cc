@@ -59,6 +59,7 @@ absl::StatusOr<std::optional<Beats>> ConditionBuilder::TellBeats(
     const std::vector<WeightedPrompt>& prompts) {
   const std::optional<BeatConfig>& config = transformer_->config().beats;
   if (!config.has_value()) return std::nullopt;
+  const double largest = LargestWeight(prompts);
   torch::Tensor scores = torch::zeros({config->num_tempos() + config->max_beats_per_bar});
   for (const WeightedPrompt& prompt : prompts) {
     if (prompt.text.empty()) continue;
@@ -66,7 +67,7 @@ absl::StatusOr<std::optional<Beats>> ConditionBuilder::TellBeats(
     if (!states.ok()) return states.status();
     const torch::Tensor text = states->unsqueeze(0);
     const torch::Tensor mask = torch::ones({1, text.size(1)}, text.options().dtype(torch::kBool));
-    scores = scores + prompt.weight * transformer_->BeatLogits(text, mask)[0].cpu();
+    scores = scores + prompt.weight / largest * transformer_->BeatLogits(text, mask)[0].cpu();
   }
   const int tempos = config->num_tempos();
   Beats beats{.frames_per_beat =

@@ -12,24 +12,39 @@ namespace {
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
 bool IsAlpha(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
 
-// Numbers with their fractions and words of letters, in order; what is between them goes.
+size_t EndOfLetters(std::string_view text, size_t at) {
+  while (at < text.size() && IsAlpha(text[at])) ++at;
+  return at;
+}
+
+size_t EndOfNumber(std::string_view text, size_t at) {
+  while (at < text.size() && IsDigit(text[at])) ++at;
+  if (at + 1 >= text.size() || text[at] != '.' || !IsDigit(text[at + 1])) return at;
+  for (++at; at < text.size() && IsDigit(text[at]);) ++at;
+  return at;
+}
+
+std::string Lower(std::string_view text) {
+  return absl::AsciiStrToLower(absl::string_view(text.data(), text.size()));
+}
+
+// Numbers with their fractions, words of letters and single signs, in order; spaces and
+// hyphens go. A number that letters follow at once is one word with them ("80s"), but for "bpm".
 std::vector<std::string> WordsAndNumbers(std::string_view text) {
   std::vector<std::string> words;
   for (size_t i = 0; i < text.size();) {
     const size_t begin = i;
     if (IsDigit(text[i])) {
-      while (i < text.size() && IsDigit(text[i])) ++i;
-      if (i + 1 < text.size() && text[i] == '.' && IsDigit(text[i + 1])) {
-        for (++i; i < text.size() && IsDigit(text[i]);) ++i;
-      }
+      i = EndOfNumber(text, i);
+      const size_t end = EndOfLetters(text, i);
+      if (Lower(text.substr(i, end - i)) != "bpm") i = end;
     } else if (IsAlpha(text[i])) {
-      while (i < text.size() && IsAlpha(text[i])) ++i;
-    } else {
-      ++i;
+      i = EndOfLetters(text, i);
+    } else if (const char sign = text[i++];
+               sign == '-' || absl::ascii_isspace(static_cast<unsigned char>(sign))) {
       continue;
     }
-    const std::string_view word = text.substr(begin, i - begin);
-    words.push_back(absl::AsciiStrToLower(absl::string_view(word.data(), word.size())));
+    words.push_back(Lower(text.substr(begin, i - begin)));
   }
   return words;
 }
@@ -43,7 +58,10 @@ bool IsUnit(const std::vector<std::string>& words, size_t at) {
 }
 
 bool FollowsBpm(const std::vector<std::string>& words, size_t at) {
-  if (at > 0 && (words[at - 1] == "is" || words[at - 1] == "of")) --at;
+  const auto is_link = [](const std::string& word) {
+    return word == "is" || word == "of" || word == ":" || word == "=";
+  };
+  if (at > 0 && is_link(words[at - 1])) --at;
   return at > 0 && words[at - 1] == "bpm";
 }
 

@@ -101,9 +101,11 @@ torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double fr
   for (int64_t t = 0; t < count; ++t) {
     const double time_s = (static_cast<double>(begin + t) + 0.5) / frame_rate_hz;
     const int64_t beat = std::clamp<int64_t>(LastBefore(times_s, time_s), 0, num_beats - 2);
-    const double since = (time_s - times_s[beat]) / (times_s[beat + 1] - times_s[beat]);
+    const double length_s = times_s[beat + 1] - times_s[beat];
+    if (!(length_s > 0)) continue;
+    const double since = (time_s - times_s[beat]) / length_s;
     const double into_bar = std::fmod(row.beat_positions[beat] - 1 + since, beats_per_bar);
-    tick[t] = TickAt(beats, into_bar < 0 ? into_bar + beats_per_bar : into_bar);
+    tick[t] = TickAt(beats, std::fmod(into_bar + beats_per_bar, beats_per_bar));
   }
   return ticks;
 }
@@ -111,8 +113,8 @@ torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double fr
 torch::Tensor BeatLabels(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz) {
   int64_t tempo = kUnlabelled, bar = kUnlabelled;
   if (row.bpm.has_value() && *row.bpm > 0) {
-    const auto frames = std::llround(60 * frame_rate_hz / *row.bpm) - beats.min_frames_per_beat;
-    if (frames >= 0 && frames < beats.num_tempos()) tempo = frames;
+    const double frames = std::round(60 * frame_rate_hz / *row.bpm) - beats.min_frames_per_beat;
+    if (frames >= 0 && frames < beats.num_tempos()) tempo = static_cast<int64_t>(frames);
   }
   if (row.beat_positions.size() > 1 && BeatsPerBar(row) <= beats.max_beats_per_bar) {
     bar = BeatsPerBar(row) - 1;

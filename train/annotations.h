@@ -38,7 +38,7 @@ torch::Tensor ClipLabels(const MusicBenchRow& row);
 
 // Ticks of frames [begin, begin + count): [count] int64, each at the frame's middle. The first
 // and the last beats' lengths hold before and after them; no_tick_id where fewer than two
-// beats are told.
+// beats are told, and beside beats of no length.
 torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz,
                     int64_t begin, int64_t count);
 

@@ -64,6 +64,11 @@ Metrics MeanLosses(const torch::Tensor& sums) {
   return metrics;
 }
 
+std::string BeatsText(const BeatConfig& beats) {
+  return absl::StrCat(beats.max_beats_per_bar, "x", beats.ticks_per_beat, " of ",
+                      beats.min_frames_per_beat, "-", beats.max_frames_per_beat);
+}
+
 int64_t NumBeatLabels(const LmBatch& batch) {
   return batch.beat_labels.defined() ? batch.beat_labels.ne(kUnlabelled).sum().item<int64_t>() : 0;
 }
@@ -372,7 +377,7 @@ std::string LmTrainer::Fingerprint() const {
   const TextEncoderConfig& text = parts_.config.text_encoder;
   std::string heads;
   for (const auto& [prefix, head] : Heads()) absl::StrAppend(&heads, ", ", prefix);
-  if (lm.beats.has_value()) absl::StrAppend(&heads, ", beats ", lm.beats->num_ticks());
+  if (lm.beats.has_value()) absl::StrAppend(&heads, ", beats ", BeatsText(*lm.beats));
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,

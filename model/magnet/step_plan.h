@@ -16,9 +16,9 @@ namespace magnet {
 
 // One clip's step.
 struct StepRequest {
-  std::span<const int64_t> codes;  // [K, T]: the window, masked tokens as the mask id
-  std::span<const int64_t> ticks;  // [T] (BeatConfig), or empty: of no frame known
-  int num_frames = 0;              // T
+  std::span<const int64_t> codes;    // [K, T]: the window, masked tokens as the mask id
+  std::span<const int64_t> ticks{};  // [T] (BeatConfig), or empty: of no frame known
+  int num_frames = 0;                // T
   int stage = 0;
   std::span<const int> frames;  // rising: those to be sampled
   TextSpan condition;           // no keys: the null condition

@@ -154,14 +154,16 @@ ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& conditi
 
 torch::Tensor MagnetTransformerImpl::BeatLogits(const torch::Tensor& text_states,
                                                 const torch::Tensor& mask) {
-  const torch::Tensor states = text_states.to(beat_head_->weight.dtype());
+  const torch::Tensor states = text_states.to(torch::kFloat);
   const torch::Tensor scores =  // [B, S, 2]
-      beat_query_(states).to(torch::kFloat).masked_fill(mask.logical_not().unsqueeze(2), kUnseen);
-  const torch::Tensor heard =  // [B, 2, text_dim]
-      scores.softmax(/*dim=*/1).transpose(1, 2).to(states.dtype()).matmul(states);
-  const auto heads = beat_head_->weight.split_with_sizes(
-      {config_.beats->num_tempos(), config_.beats->max_beats_per_bar});
-  return torch::cat({torch::linear(heard.select(1, 0), heads[0]),
+      torch::linear(states, beat_query_->weight.to(torch::kFloat))
+          .to(torch::kFloat)
+          .masked_fill(mask.logical_not().unsqueeze(2), kUnseen);
+  const torch::Tensor heard = scores.softmax(/*dim=*/1).transpose(1, 2).matmul(states);
+  const auto heads =
+      beat_head_->weight.to(torch::kFloat)
+          .split_with_sizes({config_.beats->num_tempos(), config_.beats->max_beats_per_bar});
+  return torch::cat({torch::linear(heard.select(1, 0), heads[0]),  // heard [B, 2, text_dim]
                      torch::linear(heard.select(1, 1), heads[1])},
                     /*dim=*/1)
       .to(torch::kFloat);

@@ -95,8 +95,8 @@ class MagnetTransformerImpl : public torch::nn::Module {
   torch::Dtype dtype() const { return output_proj_->weight.scalar_type(); }
   torch::Device device() const { return output_proj_->weight.device(); }
 
-  // Embeddings, products and what lies between them in `dtype`; norms and the sum that
-  // layers add to in float32, where a sum of many layers would lose most. For Pass and
+  // Embeddings, products and what lies between them in `dtype`; the beat head, norms and the sum
+  // that layers add to in float32, where a sum of many layers would lose most. For Pass and
   // forward; packed steps want every parameter in one type, which to(dtype) gives.
   void ComputeIn(torch::Dtype dtype);
 

@@ -75,6 +75,9 @@ TEST_F(BeatsGeneration, ATextSetsTheBeats) {
 // Breaks where the number of prompts or the size of their weights moves the tempo.
 TEST_F(BeatsGeneration, APromptTwiceIsThePromptOnce) {
   EXPECT_EQ(Codes(*with_, Spec({{kBallad, 2}, {kBallad, 5}})), Codes(*with_, Spec({{kBallad, 1}})));
+  for (const double weight : {1e39, 1e-50}) {
+    EXPECT_EQ(Codes(*with_, Spec({{kBallad, weight}})), Codes(*with_, Spec({{kBallad, 1}})));
+  }
 }
 
 // Breaks where clips are given beats that nothing tells: without a text, and beside audio

@@ -48,6 +48,10 @@ TEST(TicksTest, CountOnBeforeTheFirstBeatAndAfterTheLast) {
   EXPECT_EQ(tick(32), 8) << "the last beat's length holds after it";
   EXPECT_EQ(tick(39), 11);
   EXPECT_TRUE(torch::equal(Ticks(row, beats, kFrameRateHz, 5, 3), ticks.narrow(0, 5, 3)));
+  row.beat_times_s = {0.8, 1.6, 1.6};
+  const torch::Tensor doubled = Ticks(row, beats, kFrameRateHz, 0, 40);
+  EXPECT_EQ(doubled[39].item<int64_t>(), beats.no_tick_id()) << "no length to go on with";
+  EXPECT_EQ(doubled[8].item<int64_t>(), 8);
   row.beat_times_s = {0.8};
   row.beat_positions = {1};
   EXPECT_TRUE(Ticks(row, beats, kFrameRateHz, 0, 9).eq(beats.no_tick_id()).all().item<bool>());
@@ -78,8 +82,10 @@ TEST(BeatLabelsTest, TempoAndMetreHaveTheirClasses) {
   row.beat_positions = {2, 3, 1};
   EXPECT_EQ(labels()[0].item<int64_t>(), 25 - beats.min_frames_per_beat);
   EXPECT_EQ(labels()[1].item<int64_t>(), 2);
-  row.bpm = 20;
+  row.bpm = 1e-310;
   row.beat_positions = {1, 9};
+  EXPECT_TRUE(labels().eq(kUnlabelled).all().item<bool>());
+  row.bpm = 20;
   EXPECT_TRUE(labels().eq(kUnlabelled).all().item<bool>()) << "slower and longer than any class";
 }
 
