@@ -44,38 +44,43 @@ absl::Status ConditionBuilder::Encode(const std::vector<WeightedPrompt>& prompts
   return absl::OkStatus();
 }
 
-absl::StatusOr<torch::Tensor> ConditionBuilder::Condition(const std::string& text) {
-  const LmConfig& config = transformer_->config();
-  if (text.empty()) {
-    return torch::zeros({1, 1, config.dim},
-                        torch::TensorOptions(transformer_->dtype()).device(transformer_->device()));
-  }
-  const auto states = text_->Encode(text);
-  if (!states.ok()) return states.status();
-  return transformer_->ProjectText(states->unsqueeze(0));
-}
-
-absl::StatusOr<std::optional<Beats>> ConditionBuilder::TellBeats(
+absl::StatusOr<std::vector<torch::Tensor>> ConditionBuilder::TextStates(
     const std::vector<WeightedPrompt>& prompts) {
-  const std::optional<BeatConfig>& config = transformer_->config().beats;
-  if (!config.has_value()) return std::nullopt;
-  const double largest = LargestWeight(prompts);
-  torch::Tensor scores = torch::zeros({config->num_tempos() + config->max_beats_per_bar});
+  std::vector<torch::Tensor> texts;
   for (const WeightedPrompt& prompt : prompts) {
+    torch::Tensor& text = texts.emplace_back();
     if (prompt.text.empty()) continue;
     const auto states = text_->Encode(prompt.text);
     if (!states.ok()) return states.status();
-    const torch::Tensor text = states->unsqueeze(0);
-    const torch::Tensor mask = torch::ones({1, text.size(1)}, text.options().dtype(torch::kBool));
-    scores = scores + prompt.weight / largest * transformer_->BeatLogits(text, mask)[0].cpu();
+    text = states->unsqueeze(0);
   }
-  const int tempos = config->num_tempos();
-  Beats beats{.frames_per_beat =
-                  config->min_frames_per_beat + scores.narrow(0, 0, tempos).argmax().item<int>(),
-              .beats_per_bar =
-                  1 + scores.narrow(0, tempos, config->max_beats_per_bar).argmax().item<int>()};
-  beats.frames_per_beat = NamedFramesPerBeat(prompts).value_or(beats.frames_per_beat);
-  return beats;
+  return texts;
+}
+
+torch::Tensor ConditionBuilder::Condition(const torch::Tensor& text) {
+  if (text.defined()) return transformer_->ProjectText(text);
+  return torch::zeros({1, 1, transformer_->config().dim},
+                      torch::TensorOptions(transformer_->dtype()).device(transformer_->device()));
+}
+
+std::optional<Beats> ConditionBuilder::TellBeats(const std::vector<WeightedPrompt>& prompts,
+                                                 const std::vector<torch::Tensor>& texts) {
+  const std::optional<BeatConfig>& config = transformer_->config().beats;
+  if (!config.has_value()) return std::nullopt;
+  const double largest = LargestWeight(prompts);
+  const int tempos = config->num_tempos(), places = config->max_beats_per_bar;
+  torch::Tensor scores = torch::zeros({tempos + places});
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (!texts[i].defined()) continue;
+    const torch::Tensor mask =
+        torch::ones({1, texts[i].size(1)}, texts[i].options().dtype(torch::kBool));
+    scores =
+        scores + prompts[i].weight / largest * transformer_->BeatLogits(texts[i], mask)[0].cpu();
+  }
+  const int likeliest =
+      config->min_frames_per_beat + scores.narrow(0, 0, tempos).argmax().item<int>();
+  return Beats{.frames_per_beat = NamedFramesPerBeat(prompts).value_or(likeliest),
+               .beats_per_bar = 1 + scores.narrow(0, tempos, places).argmax().item<int>()};
 }
 
 std::optional<int> ConditionBuilder::NamedFramesPerBeat(
@@ -99,24 +104,20 @@ absl::StatusOr<std::shared_ptr<const ConditionKv>> ConditionBuilder::Build(
   if (AllEmpty(prompts)) return nullptr;
   std::shared_ptr<const ConditionKv> built;
   const absl::Status status = CatchTorchErrors("text conditions", [&]() -> absl::Status {
+    const auto texts = TextStates(prompts);
+    if (!texts.ok()) return texts.status();
     const double largest = LargestWeight(prompts);
     std::vector<torch::Tensor> conditions, biases;
-    for (const WeightedPrompt& prompt : prompts) {
-      const auto condition = Condition(prompt.text);
-      if (!condition.ok()) return condition.status();
-      conditions.push_back(*condition);
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      conditions.push_back(Condition((*texts)[i]));
       biases.push_back(
-          torch::full({condition->size(1)}, LogShare(prompt.weight, largest),
-                      torch::TensorOptions(torch::kFloat).device(condition->device())));
+          torch::full({conditions.back().size(1)}, LogShare(prompts[i].weight, largest),
+                      torch::TensorOptions(torch::kFloat).device(conditions.back().device())));
     }
     const torch::Tensor bias = AllWeightsEqual(prompts) ? torch::Tensor() : torch::cat(biases);
     ConditionKv prepared = transformer_->PrepareCondition(torch::cat(conditions, /*dim=*/1), bias);
     if (packed_) PackCondition(prepared, bias);
-    if (const auto beats = TellBeats(prompts); beats.ok()) {
-      prepared.beats = *beats;
-    } else {
-      return beats.status();
-    }
+    prepared.beats = TellBeats(prompts, *texts);
     built = std::make_shared<ConditionKv>(std::move(prepared));
     return absl::OkStatus();
   });

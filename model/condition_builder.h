@@ -43,11 +43,15 @@ class ConditionBuilder {
       const std::vector<WeightedPrompt>& prompts);
 
  private:
+  // Each prompt's states [1, S, text_dim]; undefined where its text is empty.
+  absl::StatusOr<std::vector<torch::Tensor>> TextStates(const std::vector<WeightedPrompt>& prompts);
+
   // [1, S, D]; of an empty text [1, 1, D] zeros.
-  absl::StatusOr<torch::Tensor> Condition(const std::string& text);
+  torch::Tensor Condition(const torch::Tensor& text);
 
   // None where the model has no beats. Some prompt has a text.
-  absl::StatusOr<std::optional<Beats>> TellBeats(const std::vector<WeightedPrompt>& prompts);
+  std::optional<Beats> TellBeats(const std::vector<WeightedPrompt>& prompts,
+                                 const std::vector<torch::Tensor>& texts);
   std::optional<int> NamedFramesPerBeat(const std::vector<WeightedPrompt>& prompts) const;
 
   TextConditioner* const text_;

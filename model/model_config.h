@@ -33,9 +33,8 @@ struct BeatConfig {
 
   int num_ticks() const { return ticks_per_beat * max_beats_per_bar; }
   int no_tick_id() const { return num_ticks(); }  // of a frame whose beat is not known
-  bool operator==(const BeatConfig&) const = default;
-
   int num_tempos() const { return max_frames_per_beat - min_frames_per_beat + 1; }
+  bool operator==(const BeatConfig&) const = default;
 };
 
 // The masked transformer (audiocraft's MagnetLMModel).

@@ -14,8 +14,13 @@
 #define MAGNET_MODEL_MODEL_CONFIG_FIELDS_H_
 
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "model/model_config.h"
 
 namespace magnet::config_fields {
@@ -36,6 +41,19 @@ inline constexpr std::array<Word<MaskSchedule>, 2> kMaskSchedules = {
     {{"linspace", MaskSchedule::kLinspace}, {"paper", MaskSchedule::kPaper}}};
 inline constexpr std::array<Word<SpanScore>, 2> kSpanScores = {
     {{"max", SpanScore::kMax}, {"prod", SpanScore::kProd}}};
+
+// The words of an enum, for an error.
+template <typename Words>
+std::string WordList(const Words& words) {
+  return absl::StrJoin(words, ", ", [](std::string* out, const auto& word) {
+    absl::StrAppend(out, "\"", std::string(word.word), "\"");
+  });
+}
+
+inline absl::Status JoinErrors(const std::vector<std::string>& errors) {
+  if (errors.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(errors, "; "));
+}
 
 inline constexpr int kMaxWidth = 1 << 16;
 inline constexpr int kMaxCodes = 1 << 20;

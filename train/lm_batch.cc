@@ -112,10 +112,14 @@ void LmBatchMaker::PlaceCrop(int64_t step, DrawStream draws, Item& item) const {
   item.begin = item.first_frame + draws.Below(num_frames - window + 1);
 }
 
+int64_t LmBatchMaker::FramesInClip(const Item& item, int num_frames) const {
+  return std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+}
+
 torch::Tensor LmBatchMaker::TicksOf(const Item& item, int num_frames) const {
   const int64_t unknown = lm_.beats->no_tick_id();
   if (!item.knows_beats) return torch::full({num_frames}, unknown, torch::kLong);
-  const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+  const int64_t count = FramesInClip(item, num_frames);
   const torch::Tensor ticks =
       Ticks(clips_.row(item.clip), *lm_.beats, clips_.info().frame_rate_hz, item.begin, count);
   return torch::constant_pad_nd(ticks, {0, num_frames - count}, unknown);
@@ -134,10 +138,11 @@ void LmBatchMaker::AddBeats(const std::vector<Item>& items, int num_frames, LmBa
   }
   batch.ticks = torch::stack(ticks);
   batch.beat_labels = torch::stack(labels);
+  batch.num_beat_labels = batch.beat_labels.ne(kUnlabelled).sum().item<int64_t>();
 }
 
 torch::Tensor LmBatchMaker::LabelsOf(const Item& item, int num_frames) const {
-  const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+  const int64_t count = FramesInClip(item, num_frames);
   const torch::Tensor labels =
       FrameLabels(clips_.row(item.clip), clips_.info().frame_rate_hz, item.begin, count);
   return torch::constant_pad_nd(labels, {0, num_frames - count}, kUnlabelled).t();
@@ -173,7 +178,7 @@ absl::StatusOr<LmBatch> LmBatchMaker::Assemble(const std::vector<Item>& items, i
   batch.loss_mask = torch::zeros({batch_size, num_frames}, torch::kBool);
   for (int64_t i = 0; i < batch_size; ++i) {
     const Item& item = items[i];
-    const int64_t count = std::min<int64_t>(num_frames, clips_.num_frames(item.clip) - item.begin);
+    const int64_t count = FramesInClip(item, num_frames);
     const torch::Tensor codes = clips_.Codes(item.clip, item.begin, count);  // [K', count]
     const torch::Tensor masked = item.span_mask.narrow(0, 0, count);
     batch.input[i].narrow(1, 0, count).narrow(0, 0, stage).copy_(codes.narrow(0, 0, stage));

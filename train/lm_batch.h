@@ -20,21 +20,22 @@ namespace magnet {
 
 struct LmBatch {
   int stage = 0;
-  torch::Tensor input;         // [B, K, T] int64: codebooks before `stage` as they are, its own
-                               // masked by spans, those after it all masked; padding is masked
-  torch::Tensor ticks;         // [B, T] int64 (BeatConfig); undefined where the model has no beats
-  torch::Tensor beat_labels;   // [B, kinds] int64 (annotations.h), likewise; kUnlabelled where
-                               // the condition is dropped
-  torch::Tensor targets;       // [B, T] int64: codes of codebook `stage`, 0 in padding
-  torch::Tensor loss_mask;     // [B, T] bool: masked by a span and no padding
-  torch::Tensor first_frames;  // [B] int64: where in the window each crop begins
-  torch::Tensor frame_labels;  // [B, T, kinds] int64 (annotations.h); undefined where no
-                               // annotations are learnt, or the stage is not the first
-  int64_t num_labels = 0;      // entries of frame_labels that are not kUnlabelled
-  torch::Tensor token_ids;     // [B, S] int64, padded with 0
-  torch::Tensor token_mask;    // [B, S] bool: no padding
-  torch::Tensor is_null;       // [B] bool: the condition is dropped
-  int64_t num_masked = 0;      // true entries of loss_mask
+  torch::Tensor input;          // [B, K, T] int64: codebooks before `stage` as they are, its own
+                                // masked by spans, those after it all masked; padding is masked
+  torch::Tensor ticks;          // [B, T] int64 (BeatConfig); undefined where the model has no beats
+  torch::Tensor beat_labels;    // [B, kinds] int64 (annotations.h), likewise; kUnlabelled where
+                                // the condition is dropped
+  int64_t num_beat_labels = 0;  // entries of beat_labels that are not kUnlabelled
+  torch::Tensor targets;        // [B, T] int64: codes of codebook `stage`, 0 in padding
+  torch::Tensor loss_mask;      // [B, T] bool: masked by a span and no padding
+  torch::Tensor first_frames;   // [B] int64: where in the window each crop begins
+  torch::Tensor frame_labels;   // [B, T, kinds] int64 (annotations.h); undefined where no
+                                // annotations are learnt, or the stage is not the first
+  int64_t num_labels = 0;       // entries of frame_labels that are not kUnlabelled
+  torch::Tensor token_ids;      // [B, S] int64, padded with 0
+  torch::Tensor token_mask;     // [B, S] bool: no padding
+  torch::Tensor is_null;        // [B] bool: the condition is dropped
+  int64_t num_masked = 0;       // true entries of loss_mask
   std::vector<std::string> locations;  // of the clips, to name a batch
 };
 
@@ -104,6 +105,8 @@ class LmBatchMaker {
 
   const SpanCountTable& SpanCounts(int64_t step) const;
   void PlaceCrop(int64_t step, DrawStream draws, Item& item) const;
+  // Frames of its crop, of num_frames, that lie inside the clip.
+  int64_t FramesInClip(const Item& item, int num_frames) const;
   torch::Tensor TicksOf(const Item& item, int num_frames) const;  // [T] int64
   torch::Tensor BeatLabelsOf(const Item& item) const;
   void AddBeats(const std::vector<Item>& items, int num_frames, LmBatch& batch) const;

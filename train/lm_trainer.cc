@@ -69,10 +69,6 @@ std::string BeatsText(const BeatConfig& beats) {
                       beats.min_frames_per_beat, "-", beats.max_frames_per_beat);
 }
 
-int64_t NumBeatLabels(const LmBatch& batch) {
-  return batch.beat_labels.defined() ? batch.beat_labels.ne(kUnlabelled).sum().item<int64_t>() : 0;
-}
-
 // A head that knows nothing yet.
 Dense NewHead(int64_t inputs, int64_t outputs, const torch::Device& device) {
   Dense head(inputs, outputs, /*with_bias=*/false);
@@ -223,7 +219,7 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
   for (const LmBatch& batch : *batches) {
     sums[1][batch.stage] += batch.num_masked;
     sums[1][annotations] += batch.num_labels;
-    sums[1][beats] += NumBeatLabels(batch);
+    sums[1][beats] += batch.num_beat_labels;
   }
   const torch::Tensor counts = sums[1];
   if (absl::Status status = processes_.Sum({counts}); !status.ok()) return status;

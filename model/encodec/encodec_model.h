@@ -25,8 +25,9 @@ class EncodecModelImpl : public torch::nn::Module {
   explicit EncodecModelImpl(const CodecConfig& config);
 
   // wave [B, 1, N], N >= 1, at sample_rate_hz -> codes [B, K, T], int64, with
-  // T = ceil(N / hop_length). A long sound is taken piece by piece, equal to the whole
-  // within rounding: what memory it needs beyond itself and its latent does not grow with it.
+  // T = ceil(N / hop_length). The encoder takes a long sound piece by piece, equal to the
+  // whole within rounding: its memory does not grow with N. The quantizer's does, by
+  // codebook_size numbers a frame.
   torch::Tensor Encode(const torch::Tensor& wave);
 
   // codes [B, k, T], k in [1, K], T >= 1, values in [0, codebook_size) ->
