@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <optional>
+#include <thread>
 
 #include "absl/time/clock.h"
 #include "server/status_conversion.h"
@@ -362,10 +363,11 @@ TEST_F(SchedulerTest, DestructionEndsEveryJob) {
   Submitted running = Submit(Request(1, 2));
   ASSERT_TRUE(control_->AwaitStepCalls(1));
   Submitted queued = Submit(Request(2, 2));
-  control_->OpenGate();
-  scheduler_.reset();
+  std::thread destruction([this] { scheduler_.reset(); });
   EXPECT_EQ(queued.listener->Await().status.code(), absl::StatusCode::kUnavailable);
-  running.listener->Await();
+  control_->OpenGate();
+  destruction.join();
+  EXPECT_EQ(running.listener->Await().status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(control_->created(), control_->destroyed());
 }
 
