@@ -139,10 +139,12 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
 std::optional<Beats> ClipGeneration::BeatsOf(const ConditionKv* prompts) const {
   std::optional<Beats> beats = prompts != nullptr ? prompts->beats : std::nullopt;
   if (spec_.tempo_bpm == 0) return beats;
-  const double frames = 60 * engine_->config.codec.frame_rate_hz() / spec_.tempo_bpm;
-  const int beats_per_bar = std::min(4, engine_->config.lm.beats->max_beats_per_bar);
-  return Beats{.frames_per_beat = static_cast<int>(std::lround(frames)),
-               .beats_per_bar = beats.has_value() ? beats->beats_per_bar : beats_per_bar};
+  const BeatConfig& config = *engine_->config.lm.beats;
+  const int beats_per_bar = std::min(4, config.max_beats_per_bar);
+  return Beats{
+      .frames_per_beat =
+          config.FramesPerBeat(spec_.tempo_bpm, engine_->config.codec.frame_rate_hz()).value(),
+      .beats_per_bar = beats.has_value() ? beats->beats_per_bar : beats_per_bar};
 }
 
 std::span<const int64_t> ClipGeneration::TicksOf(const Window& window) const {

@@ -91,9 +91,9 @@ std::optional<int> ConditionBuilder::NamedFramesPerBeat(
   for (const WeightedPrompt& prompt : prompts) {
     const std::optional<double> bpm = NamedTempo(prompt.text);
     if (!bpm.has_value() || prompt.weight <= weight) continue;
-    const double frames = 60 * frame_rate_hz_ / *bpm;  // of 0 bpm: infinite, which no model plays
-    if (frames < config.min_frames_per_beat || frames > config.max_frames_per_beat) continue;
-    named = static_cast<int>(std::lround(frames));
+    const std::optional<int> frames = config.FramesPerBeat(*bpm, frame_rate_hz_);
+    if (!frames.has_value()) continue;
+    named = frames;
     weight = prompt.weight;
   }
   return named;

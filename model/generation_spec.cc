@@ -118,8 +118,9 @@ void CheckTempo(const GenerationSpec& spec, const ModelConfig& config, Violation
   } else if (!spec.given_audio.empty() || !spec.given_codes.empty()) {
     out.Add("tempo_bpm", "expected none beside given audio, whose beats are not known, found ",
             spec.tempo_bpm);
-  } else {
-    out.ExpectRange("tempo_bpm", spec.tempo_bpm, range.min_bpm, range.max_bpm);
+  } else if (!config.lm.beats->FramesPerBeat(spec.tempo_bpm, config.codec.frame_rate_hz())) {
+    out.Add("tempo_bpm", "expected ", range.min_bpm, " to ", range.max_bpm, ", found ",
+            spec.tempo_bpm);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "model/model_config.h"
 
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <set>
@@ -170,6 +171,12 @@ class FieldWriter {
 };
 
 }  // namespace
+
+std::optional<int> BeatConfig::FramesPerBeat(double bpm, double frame_rate_hz) const {
+  const double frames = std::round(60 * frame_rate_hz / bpm);
+  const bool known = frames >= min_frames_per_beat && frames <= max_frames_per_beat;
+  return known ? std::optional<int>(static_cast<int>(frames)) : std::nullopt;
+}
 
 int CodecConfig::hop_length() const {
   int hop = 1;

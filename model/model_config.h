@@ -34,6 +34,8 @@ struct BeatConfig {
   int num_ticks() const { return ticks_per_beat * max_beats_per_bar; }
   int no_tick_id() const { return num_ticks(); }  // of a frame whose beat is not known
   int num_tempos() const { return max_frames_per_beat - min_frames_per_beat + 1; }
+  // The whole frames of a beat at `bpm`, rounded; none where the model has no such beat.
+  std::optional<int> FramesPerBeat(double bpm, double frame_rate_hz) const;
   bool operator==(const BeatConfig&) const = default;
 };
 

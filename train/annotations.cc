@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -112,9 +113,9 @@ torch::Tensor Ticks(const MusicBenchRow& row, const BeatConfig& beats, double fr
 
 torch::Tensor BeatLabels(const MusicBenchRow& row, const BeatConfig& beats, double frame_rate_hz) {
   int64_t tempo = kUnlabelled, bar = kUnlabelled;
-  if (row.bpm.has_value() && *row.bpm > 0) {
-    const double frames = std::round(60 * frame_rate_hz / *row.bpm) - beats.min_frames_per_beat;
-    if (frames >= 0 && frames < beats.num_tempos()) tempo = static_cast<int64_t>(frames);
+  if (row.bpm.has_value()) {
+    const std::optional<int> frames = beats.FramesPerBeat(*row.bpm, frame_rate_hz);
+    if (frames.has_value()) tempo = *frames - beats.min_frames_per_beat;
   }
   if (row.beat_positions.size() > 1 && BeatsPerBar(row) <= beats.max_beats_per_bar) {
     bar = BeatsPerBar(row) - 1;

@@ -19,6 +19,7 @@ enum class DrawPurpose : uint32_t {
   kCentroid,     // k-means and dead-code restart
   kWeights,      // initial weights
   kBeats,        // whether an item is told its beats
+  kFullMask,     // whether all frames of an item are masked
 };
 
 // The draws for item `item` of step `step`, in order.

@@ -33,8 +33,7 @@ const SpanCountTable& LmBatchMaker::SpanCounts(int64_t step) const {
 absl::StatusOr<LmBatch> LmBatchMaker::Training(const BatchPlace& place, int batch_size) {
   std::vector<Item> items = DrawItems(place, batch_size);
   for (int i = 0; i < batch_size; ++i) {
-    items[i].span_mask = DrawSpanMask(SpanCounts(place.step), static_cast<uint64_t>(place.step),
-                                      place.first_item + i);
+    items[i].span_mask = DrawTrainingMask(place, place.first_item + i);
   }
   return Assemble(items, NumFrames(place.step), DrawStage(place));
 }
@@ -49,7 +48,7 @@ absl::StatusOr<TextBatch> LmBatchMaker::Texts(const BatchPlace& place, int batch
     const torch::Tensor share =
         torch::full({}, 1.0 / num_frames).expand({lm_.num_codebooks, num_frames});
     batch.code_shares[i].scatter_add_(1, clips_.Codes(clip, 0, num_frames), share);
-    labels.push_back(ClipLabels(clips_.row(clip)));
+    labels.push_back(torch::cat({ClipLabels(clips_.row(clip)), LabelClasses(clip)}));
     if (lm_.beats.has_value()) beat_labels.push_back(BeatLabelsOf(items[i]));
     batch.locations.push_back(clips_.row(clip).location);
   }
@@ -145,7 +144,26 @@ torch::Tensor LmBatchMaker::LabelsOf(const Item& item, int num_frames) const {
   const int64_t count = FramesInClip(item, num_frames);
   const torch::Tensor labels =
       FrameLabels(clips_.row(item.clip), clips_.info().frame_rate_hz, item.begin, count);
-  return torch::constant_pad_nd(labels, {0, num_frames - count}, kUnlabelled).t();
+  const torch::Tensor of_clip = LabelClasses(item.clip).unsqueeze(1).expand({-1, count});
+  return torch::constant_pad_nd(torch::cat({labels, of_clip}), {0, num_frames - count}, kUnlabelled)
+      .t();
+}
+
+torch::Tensor LmBatchMaker::LabelClasses(int64_t clip) const {
+  std::vector<int64_t> classes;
+  for (const LabelKind& kind : options_.label_kinds) {
+    classes.push_back(LabelClass(kind, clips_.row(clip)));
+  }
+  return torch::tensor(classes, torch::kLong);
+}
+
+torch::Tensor LmBatchMaker::DrawTrainingMask(const BatchPlace& place, int64_t item) const {
+  const auto step = static_cast<uint64_t>(place.step);
+  DrawStream draws(options_.seed, DrawPurpose::kFullMask, step, static_cast<uint32_t>(item));
+  if (draws.Uniform() >= options_.full_mask_chance) {
+    return DrawSpanMask(SpanCounts(place.step), step, item);
+  }
+  return torch::ones({NumFrames(place.step)}, torch::kBool);
 }
 
 torch::Tensor LmBatchMaker::DrawSpanMask(const SpanCountTable& table, uint64_t step,

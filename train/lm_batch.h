@@ -12,6 +12,7 @@
 #include "model/model_config.h"
 #include "model/t5/tokenizer.h"
 #include "model/torch.h"
+#include "train/clip_labels.h"
 #include "train/code_shards.h"
 #include "train/span_masks.h"
 #include "train/training_config.h"
@@ -29,8 +30,8 @@ struct LmBatch {
   torch::Tensor targets;        // [B, T] int64: codes of codebook `stage`, 0 in padding
   torch::Tensor loss_mask;      // [B, T] bool: masked by a span and no padding
   torch::Tensor first_frames;   // [B] int64: where in the window each crop begins
-  torch::Tensor frame_labels;   // [B, T, kinds] int64 (annotations.h); undefined where no
-                                // annotations are learnt, or the stage is not the first
+  torch::Tensor frame_labels;   // [B, T, kinds] int64: annotations.h, then label_kinds; undefined
+                                // where no annotations are learnt, or the stage is not the first
   int64_t num_labels = 0;       // entries of frame_labels that are not kUnlabelled
   torch::Tensor token_ids;      // [B, S] int64, padded with 0
   torch::Tensor token_mask;     // [B, S] bool: no padding
@@ -44,7 +45,7 @@ struct TextBatch {
   torch::Tensor token_ids;             // [B, S] int64, padded with 0
   torch::Tensor token_mask;            // [B, S] bool: no padding
   torch::Tensor code_shares;           // [B, K, card] float32: how often a clip has each code
-  torch::Tensor clip_labels;           // [B, kinds] int64 (annotations.h)
+  torch::Tensor clip_labels;           // [B, kinds] int64: annotations.h, then label_kinds
   torch::Tensor beat_labels;           // [B, kinds] int64 (annotations.h); undefined where the
                                        // model has no beats
   std::vector<std::string> locations;  // of the clips, to name a batch
@@ -55,10 +56,12 @@ struct LmBatchOptions {
   int max_text_tokens = 128;
   double condition_dropout = 0;
   double beat_dropout = 0;
+  double full_mask_chance = 0;  // of an item of training to have all its frames masked
   CaptionConfig captions{};
   ShortCropConfig short_crops{};
   std::vector<int> stage_weights{};  // empty: equal
   bool with_labels = false;          // fill in frame_labels
+  std::vector<LabelKind> label_kinds{};
 };
 
 // Where a batch lies in a step of all processes.
@@ -111,7 +114,10 @@ class LmBatchMaker {
   torch::Tensor BeatLabelsOf(const Item& item) const;
   void AddBeats(const std::vector<Item>& items, int num_frames, LmBatch& batch) const;
   torch::Tensor LabelsOf(const Item& item, int num_frames) const;  // [T, kinds] int64
+  torch::Tensor LabelClasses(int64_t clip) const;                  // [label_kinds] int64
   Item DrawItem(int64_t step, int64_t item, int64_t items_per_step);
+  // For Training: by the mask rate that is drawn, or everything.
+  torch::Tensor DrawTrainingMask(const BatchPlace& place, int64_t item) const;
   torch::Tensor DrawSpanMask(const SpanCountTable& table, uint64_t step, int64_t item) const;
   int DrawStage(const BatchPlace& place) const;
   absl::StatusOr<LmBatch> Assemble(const std::vector<Item>& items, int num_frames, int stage) const;

@@ -79,6 +79,11 @@ class PartsMaker {
     parts.lm = MagnetTransformer(model_.lm);
     parts.text_encoder = T5Encoder(model_.text_encoder);
     if (absl::Status status = FillWeights(parts); !status.ok()) return status;
+    if (config_.annotation_weight > 0) {
+      absl::StatusOr<std::vector<LabelKind>> kinds = LabelKinds(clips_);
+      if (!kinds.ok()) return kinds.status();
+      parts.label_kinds = *std::move(kinds);
+    }
     return parts;
   }
 

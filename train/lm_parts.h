@@ -4,6 +4,7 @@
 #define MAGNET_TRAIN_LM_PARTS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "model/model_config.h"
 #include "model/t5/t5_encoder.h"
 #include "model/t5/tokenizer.h"
+#include "train/clip_labels.h"
 #include "train/code_shards.h"
 #include "train/training_config.h"
 
@@ -22,8 +24,9 @@ struct LmParts {
   MagnetTransformer lm{nullptr};
   T5Encoder text_encoder{nullptr};
   T5Tokenizer tokenizer;
-  std::string spiece_model;  // the tokenizer's bytes
-  TensorMap codec;           // as in a bundle
+  std::string spiece_model;              // the tokenizer's bytes
+  TensorMap codec;                       // as in a bundle
+  std::vector<LabelKind> label_kinds{};  // of the clips; empty without annotation_weight
 };
 
 // Makes the modules on the CPU, in float32.

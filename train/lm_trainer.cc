@@ -23,20 +23,23 @@ constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
 // Changes whenever the same configuration would compute another step.
-constexpr int kStepVersion = 4;
+constexpr int kStepVersion = 5;
 
 // Of the loss of the beat head beside the codes', each a mean: it keeps up with the texts.
 constexpr double kBeatWeight = 0.5;
 
-LmBatchOptions BatchOptions(const LmTrainingConfig& config) {
+LmBatchOptions BatchOptions(const LmTrainingConfig& config,
+                            const std::vector<LabelKind>& label_kinds) {
   return {.seed = static_cast<uint64_t>(config.run.seed),
           .max_text_tokens = config.max_text_tokens,
           .condition_dropout = config.condition_dropout,
           .beat_dropout = config.beat_dropout,
+          .full_mask_chance = config.full_mask_chance,
           .captions = config.captions,
           .short_crops = config.short_crops,
           .stage_weights = config.stage_weights,
-          .with_labels = config.annotation_weight > 0};
+          .with_labels = config.annotation_weight > 0,
+          .label_kinds = label_kinds};
 }
 
 // The tensors whose names begin with `prefix`, without it.
@@ -77,9 +80,17 @@ Dense NewHead(int64_t inputs, int64_t outputs, const torch::Device& device) {
   return head;
 }
 
-template <size_t N>
-int64_t Sum(const std::array<int64_t, N>& classes) {
+int64_t Sum(const std::vector<int64_t>& classes) {
   return std::accumulate(classes.begin(), classes.end(), int64_t{0});
+}
+
+// `classes`, then those of `kinds`.
+template <size_t N>
+std::vector<int64_t> WithLabels(const std::array<int64_t, N>& classes,
+                                const std::vector<LabelKind>& kinds) {
+  std::vector<int64_t> all(classes.begin(), classes.end());
+  for (const LabelKind& kind : kinds) all.push_back(static_cast<int64_t>(kind.values.size()));
+  return all;
 }
 
 }  // namespace
@@ -95,9 +106,9 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   parts_.lm->to(device_.device);
   parts_.text_encoder->to(device_.device);
   training_batches_ = std::make_unique<LmBatchMaker>(training, parts_.tokenizer, parts_.config.lm,
-                                                     BatchOptions(config_));
+                                                     BatchOptions(config_, parts_.label_kinds));
   if (validation_ != nullptr) {
-    LmBatchOptions options = BatchOptions(config_);
+    LmBatchOptions options = BatchOptions(config_, /*label_kinds=*/{});
     options.with_labels = false;  // what is validated is the codes
     validation_batches_ = std::make_unique<LmBatchMaker>(*validation_, parts_.tokenizer,
                                                          parts_.config.lm, std::move(options));
@@ -106,10 +117,18 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   const bool text_first = config_.text_first.steps > 0, annotated = config_.annotation_weight > 0;
   if (text_first) text_head_ = NewHead(lm.text_dim, lm.num_codebooks * lm.card, device_.device);
   if (text_first && annotated) {
-    clip_label_head_ = NewHead(lm.text_dim, Sum(kClipLabelClasses), device_.device);
+    clip_label_head_ = NewHead(lm.text_dim, Sum(ClipClasses()), device_.device);
   }
-  if (annotated) frame_label_head_ = NewHead(lm.dim, Sum(kFrameLabelClasses), device_.device);
+  if (annotated) frame_label_head_ = NewHead(lm.dim, Sum(FrameClasses()), device_.device);
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
+}
+
+std::vector<int64_t> LmTrainer::FrameClasses() const {
+  return WithLabels(kFrameLabelClasses, parts_.label_kinds);
+}
+
+std::vector<int64_t> LmTrainer::ClipClasses() const {
+  return WithLabels(kClipLabelClasses, parts_.label_kinds);
 }
 
 TensorMap LmTrainer::Trained() const {
@@ -179,7 +198,7 @@ TrainingOutput LmTrainer::Forward(const LmBatch& batch) {
 
 torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels) {
   const AutocastGuard autocast(device_);
-  return SummedLabelLoss(frame_label_head_(middle), labels.to(device_.device), kFrameLabelClasses);
+  return SummedLabelLoss(frame_label_head_(middle), labels.to(device_.device), FrameClasses());
 }
 
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
@@ -197,7 +216,7 @@ torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   }
   if (!clip_label_head_) return loss;
   return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),
-                                kClipLabelClasses);
+                                ClipClasses());
 }
 
 torch::Tensor LmTrainer::BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels) {
@@ -373,6 +392,9 @@ std::string LmTrainer::Fingerprint() const {
   const TextEncoderConfig& text = parts_.config.text_encoder;
   std::string heads;
   for (const auto& [prefix, head] : Heads()) absl::StrAppend(&heads, ", ", prefix);
+  for (const LabelKind& kind : parts_.label_kinds) {
+    absl::StrAppend(&heads, ", ", kind.attribute, " of ", kind.values.size());
+  }
   if (lm.beats.has_value()) absl::StrAppend(&heads, ", beats ", BeatsText(*lm.beats));
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",

@@ -29,9 +29,10 @@ namespace magnet {
 // So a step's gradient depends on its items, not on how they are spread.
 //
 // With annotation_weight, batches of the first stage have a second loss: the middle of the
-// model also tells beat, chord and key of every frame (annotations.h), averaged over all
-// labels. What a caption asks of rhythm and harmony is a small part of the codes'
-// entropy, and hardly moves weights that do not look for it yet.
+// model also tells beat, chord and key of every frame (annotations.h), and what the clip is
+// labelled with (clip_labels.h), averaged over all labels. What a caption asks of rhythm,
+// harmony and instruments is a small part of the codes' entropy, and hardly moves weights that
+// do not look for it yet.
 //
 // With lm.beats, frames are told their ticks, and the beat head learns tempo and metre from
 // the captions; its loss counts half beside the codes'.
@@ -39,7 +40,7 @@ namespace magnet {
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
 //   how often each code of each codebook occurs in the clip; with annotation_weight, also
-//   from another head to its key and tempo, each with the weight 1; with lm.beats,
+//   from another head to its key, tempo and labels, each with the weight 1; with lm.beats,
 //   likewise from the beat head.
 class LmTrainer : public TrainingTask {
  public:
@@ -90,6 +91,9 @@ class LmTrainer : public TrainingTask {
   double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
+  // Of frame_labels and of clip_labels: how many classes each kind has.
+  std::vector<int64_t> FrameClasses() const;
+  std::vector<int64_t> ClipClasses() const;
   // Heads that only training has, with the prefixes of their names in a checkpoint.
   std::vector<std::pair<std::string, Dense>> Heads() const;
 

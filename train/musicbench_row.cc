@@ -87,6 +87,17 @@ class FieldReader {
     }
   }
 
+  std::map<std::string, std::string> LabelsOrNone(const char* field) {
+    if (!row_.contains(field)) return {};
+    const Json& value = row_[field];
+    const auto is_string = [](const Json& item) { return item.is_string(); };
+    if (value.is_object() && std::all_of(value.begin(), value.end(), is_string)) {
+      return value.get<std::map<std::string, std::string>>();
+    }
+    Complain(field, "an object of strings", value);
+    return {};
+  }
+
   void Complain(const char* field, absl::string_view expected, const Json& found) {
     Complain(field, expected, Shown(found));
   }
@@ -172,6 +183,7 @@ absl::StatusOr<MusicBenchRow> ParseMusicBenchRow(absl::string_view line) {
   const std::vector<double> probability = fields.Numbers("keyprob");
   if (!probability.empty()) row.key_probability = probability.front();
   row.is_audioset_eval_mcaps = fields.FlagOr("is_audioset_eval_mcaps", false);
+  row.labels = fields.LabelsOrNone("labels");
   if (fields.status().ok()) CheckMeaning(row, fields);
   if (!fields.status().ok()) return fields.status();
   return row;
@@ -200,6 +212,7 @@ std::string FormatMusicBenchRow(const MusicBenchRow& row) {
   json["key"] = row.key_root.empty() ? Json::array() : Json::array({row.key_root, row.key_mode});
   json["keyprob"] = Json::array({row.key_probability});
   json["is_audioset_eval_mcaps"] = row.is_audioset_eval_mcaps;
+  if (!row.labels.empty()) json["labels"] = row.labels;
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 

@@ -2,6 +2,7 @@
 #ifndef MAGNET_TRAIN_MUSICBENCH_ROW_H_
 #define MAGNET_TRAIN_MUSICBENCH_ROW_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,14 +28,17 @@ struct MusicBenchRow {
   std::string key_root, key_mode;       // "F#", "minor"; both empty if unknown
   double key_probability = 0;           // 0 to 1
   bool is_audioset_eval_mcaps = false;  // false where the file does not say
+  // Ours, not MusicBench's: whatever else is known of the clip, attribute to value ("lead" to
+  // "violin"); may be empty.
+  std::map<std::string, std::string> labels;
 };
 
 // Reads one line. INVALID_ARGUMENT names the field, what was expected and what
-// was found. Unknown fields are ignored; is_audioset_eval_mcaps may be absent.
+// was found. Unknown fields are ignored; is_audioset_eval_mcaps and labels may be absent.
 // A location that is absolute or climbs out of its folder is refused.
 absl::StatusOr<MusicBenchRow> ParseMusicBenchRow(absl::string_view line);
 
-// One line, without its end, with all sixteen fields.
+// One line, without its end, with all sixteen fields, and labels where there are any.
 std::string FormatMusicBenchRow(const MusicBenchRow& row);
 
 // The location of the clip that an augmented copy was made from:

@@ -89,6 +89,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Object("captions", c.captions);
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
   v.Double("beat_dropout", c.beat_dropout, 0, 1);
+  v.Double("full_mask_chance", c.full_mask_chance, 0, 1);
   v.Bool("neighbour_start", c.neighbour_start);
   v.Object("text_first", c.text_first);
   v.Double("annotation_weight", c.annotation_weight, 0, 1e6);

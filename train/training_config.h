@@ -87,7 +87,10 @@ struct LmTrainingConfig {
   int max_text_tokens = 128;   // longer captions are cut
   CaptionConfig captions;
   double condition_dropout = 0.3;
-  double beat_dropout = 0.1;     // share of items that are not told their beats (lm.beats)
+  double beat_dropout = 0.1;  // share of items that are not told their beats (lm.beats)
+  // Share of items whose frames are all masked, as they are in decoding's first step, where
+  // only the text tells what to play. The reference's mask rates come near it in one of eight.
+  double full_mask_chance = 0;
   bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
   TextFirstConfig text_first;
   double annotation_weight = 0;  // of beats, chords and keys beside the codes (lm_trainer.h)

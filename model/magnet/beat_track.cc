@@ -5,9 +5,13 @@
 
 namespace magnet {
 
+// Of ticks: what lies at a boundary belongs to the tick that begins there, however its place
+// was computed.
+constexpr double kRounding = 1e-6;
+
 int64_t TickAt(const BeatConfig& config, double beats) {
   const double place = std::floor(beats);
-  const auto tick = static_cast<int64_t>((beats - place) * config.ticks_per_beat);
+  const auto tick = static_cast<int64_t>((beats - place) * config.ticks_per_beat + kRounding);
   const auto known = static_cast<int64_t>(std::min(place, config.max_beats_per_bar - 1.0));
   return known * config.ticks_per_beat + std::min<int64_t>(tick, config.ticks_per_beat - 1);
 }

@@ -15,16 +15,15 @@ class BeatsGeneration : public ::testing::Test {
  protected:
   BeatsGeneration() {
     const ReferenceFixture fixture("magnet-tiny", SubcodesAttention::kWindow);
-    const std::string folder = ::testing::TempDir() + "/beats_generation";
-    fixture.WriteBundleTo(folder + "/without");
+    fixture.WriteBundleTo(folder_ + "/without");
     Bundle bundle = fixture.Import();
     AddBeats(bundle);
-    std::filesystem::create_directories(folder + "/with");
-    const absl::Status written = WriteBundle(bundle, torch::kFloat, folder + "/with");
+    std::filesystem::create_directories(folder_ + "/with");
+    const absl::Status written = WriteBundle(bundle, torch::kFloat, folder_ + "/with");
     EXPECT_TRUE(written.ok()) << written;
-    without_ = Open(OpenGenerator(folder + "/without", {}));
-    with_ = Open(OpenGenerator(folder + "/with", {}));
-    packed_ = Open(OpenPackedGenerator(folder + "/with", {}, std::make_unique<CpuStepKernels>()));
+    without_ = Open(OpenGenerator(folder_ + "/without", {}));
+    with_ = Open(OpenGenerator(folder_ + "/with", {}));
+    packed_ = Open(OpenPackedGenerator(folder_ + "/with", {}, std::make_unique<CpuStepKernels>()));
   }
 
   // A frame whose beat is not known is embedded as it was before.
@@ -64,6 +63,19 @@ class BeatsGeneration : public ::testing::Test {
     return (*generation)->codes();
   }
 
+  // The tempo with which `spec` gives the codes that it gives without one.
+  double TempoThatIsHeard(GenerationSpec spec) {
+    const std::vector<int64_t> codes = Codes(*with_, spec);
+    const BeatConfig beats = *with_->config().lm.beats;
+    for (int frames = beats.min_frames_per_beat; frames <= beats.max_frames_per_beat; ++frames) {
+      spec.tempo_bpm = 3000.0 / frames;
+      if (Codes(*with_, spec) == codes) return spec.tempo_bpm;
+    }
+    ADD_FAILURE() << "no tempo is heard";
+    return 0;
+  }
+
+  const std::string folder_ = ::testing::TempDir() + "/beats_generation";
   std::unique_ptr<Generator> without_, with_, packed_;
 };
 
@@ -117,6 +129,22 @@ TEST_F(BeatsGeneration, ATempoOfTheRequestWinsOverTheText) {
   GenerationSpec nearly = fast;
   nearly.tempo_bpm = 3000.0 / 20.4;
   EXPECT_EQ(Codes(*with_, nearly), Codes(*with_, fast)) << "to whole frames of a beat";
+}
+
+// Breaks where types of few bits hear another tempo in the same text.
+TEST_F(BeatsGeneration, AreTheSameInEveryPrecision) {
+  for (const char* text : {kBallad, kPop}) {
+    const GenerationSpec spec = Spec({{text, 1}});
+    GenerationSpec told = spec, other = spec;
+    told.tempo_bpm = TempoThatIsHeard(spec);
+    other.tempo_bpm = told.tempo_bpm > 120 ? 60 : 150;
+    for (const Precision precision : {Precision::kBFloat16, Precision::kFloat16}) {
+      const auto generator =
+          Open(OpenGenerator(folder_ + "/with", {.precision = precision, .limits = {}}));
+      EXPECT_EQ(Codes(*generator, spec), Codes(*generator, told)) << text;
+      EXPECT_NE(Codes(*generator, spec), Codes(*generator, other)) << "all tempos are one";
+    }
+  }
 }
 
 // Breaks where a batch on a GPU plays other beats than a pass per clip does.

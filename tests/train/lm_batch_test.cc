@@ -16,9 +16,12 @@ constexpr int kWindow = 30;  // six frames more than a clip of the data has
 class LmBatchTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const std::string folder = TestFolder("batches");
-    WriteTinyData(folder, 7);
-    LmTrainingConfig config = TinyLmConfig(folder);
+    WriteTinyData(TestFolder("batches"), 7);
+    SetUpClips();
+  }
+
+  void SetUpClips() {
+    LmTrainingConfig config = TinyLmConfig(TestFolder("batches"));
     config.lm.window_frames = kWindow;
     auto clips = CodeSet::Open(config.codes);
     ASSERT_TRUE(clips.ok()) << clips.status();
@@ -78,6 +81,27 @@ TEST_F(LmBatchTest, PaddingIsMaskedAndHasNoLoss) {
   EXPECT_FALSE(batch.loss_mask.narrow(1, 24, 6).any().item<bool>());
   EXPECT_EQ(batch.num_masked, batch.loss_mask.sum().item<int64_t>());
   EXPECT_GT(batch.num_masked, 0);
+}
+
+// Breaks where what the first step of decoding sees is not trained on when asked for, or
+// validation changes with it.
+TEST_F(LmBatchTest, AllFramesAreMaskedAtThatChance) {
+  const LmBatch full = Batch(Maker({.full_mask_chance = 1}), /*step=*/1, 4);
+  EXPECT_EQ(full.num_masked, 4 * 24);
+  EXPECT_TRUE(full.input.select(1, full.stage).eq(mask_token_id()).all().item<bool>());
+  LmBatchMaker maker = Maker({.full_mask_chance = 0.5});
+  int num_full = 0;
+  for (int step = 0; step < 50; ++step) {
+    const LmBatch some = Batch(maker, step, 4), none = Batch(Maker(), step, 4);
+    for (int i = 0; i < 4; ++i) {
+      const bool all = some.loss_mask[i].narrow(0, 0, 24).all().item<bool>();
+      num_full += all;
+      EXPECT_TRUE(all || torch::equal(some.loss_mask[i], none.loss_mask[i]));
+    }
+  }
+  EXPECT_NEAR(num_full, 100, 30) << "some of the others have a mask rate of 1";
+  EXPECT_TRUE(torch::equal(Maker({.full_mask_chance = 1}).Validation(0, 4, 0)->input,
+                           Maker().Validation(0, 4, 0)->input));
 }
 
 // Breaks where processes that share a step do not train on what one would have.
@@ -162,9 +186,40 @@ TEST_F(LmBatchTest, FramesAreToldTheirTicks) {
     EXPECT_EQ(batch.beat_labels[i][0].item<int64_t>(), 0) << "300 bpm are 10 frames";
   }
   EXPECT_TRUE(batch.ticks.narrow(1, 24, 6).eq(beats.no_tick_id()).all().item<bool>());
+  const LmBatch later = Batch(Maker({.short_crops = {.steps = 9, .frames = 9}}), /*step=*/2, 3);
+  for (int i = 0; i < 3; ++i) {
+    const int64_t clip = ClipAt(later.locations[i]), begin = later.first_frames[i].item<int64_t>();
+    EXPECT_TRUE(torch::equal(later.ticks[i], Ticks(clips_->row(clip), beats, 50, begin, 9)));
+  }
+  EXPECT_GT(later.first_frames.max().item<int64_t>(), 0) << "no crop that begins later";
   const LmBatch dropped = Batch(Maker({.condition_dropout = 1, .beat_dropout = 1}), /*step=*/2, 3);
   EXPECT_TRUE(dropped.ticks.eq(beats.no_tick_id()).all().item<bool>());
   EXPECT_TRUE(dropped.beat_labels.eq(kUnlabelled).all().item<bool>()) << "no text, no answer";
+}
+
+// Breaks where a clip's own labels are lost, stand at other frames than its own, or are another
+// clip's.
+TEST_F(LmBatchTest, EveryFrameHasItsClipsLabels) {
+  WriteTinyData(TestFolder("batches"), 7, WithLabels::kYes);
+  SetUpClips();
+  const std::vector<LabelKind> kinds = *LabelKinds(*clips_);
+  LmBatchOptions options{.with_labels = true, .label_kinds = kinds};
+  options.stage_weights = {1, 0, 0};
+  const LmBatch batch = Batch(Maker(options), /*step=*/2, 4);
+  ASSERT_EQ(batch.frame_labels.sizes(), at::IntArrayRef({4, kWindow, kNumFrameLabels + 2}));
+  LmBatchMaker maker = Maker(options);
+  const auto texts = maker.Texts({.step = 2, .items_per_step = 4}, 4);
+  ASSERT_TRUE(texts.ok()) << texts.status();
+  for (int i = 0; i < 4; ++i) {
+    for (int kind = 0; kind < 2; ++kind) {
+      const torch::Tensor labels = batch.frame_labels[i].select(1, kNumFrameLabels + kind);
+      const int64_t wanted = LabelClass(kinds[kind], clips_->row(ClipAt(batch.locations[i])));
+      EXPECT_TRUE(labels.narrow(0, 0, 24).eq(wanted).all().item<bool>());
+      EXPECT_TRUE(labels.narrow(0, 24, 6).eq(kUnlabelled).all().item<bool>()) << "padding";
+      EXPECT_EQ(texts->clip_labels[i][2 + kind].item<int64_t>(),
+                LabelClass(kinds[kind], clips_->row(ClipAt(texts->locations[i]))));
+    }
+  }
 }
 
 // Breaks where padding has labels, or batches have them that need none.

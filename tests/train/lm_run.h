@@ -46,8 +46,11 @@ inline CodecConfig TinyCodec() {
   return codec;
 }
 
+enum class WithLabels { kNo, kYes };
+
 // A data set of `num_clips` random clips of 24 frames, and its codec, in `folder`.
-inline void WriteTinyData(const std::string& folder, int num_clips) {
+inline void WriteTinyData(const std::string& folder, int num_clips,
+                          WithLabels with_labels = WithLabels::kNo) {
   torch::manual_seed(3);
   EncodecModel codec(TinyCodec());
   ASSERT_TRUE(WriteCodecFolder(TinyCodec(), ModuleTensors(*codec), folder + "/codec").ok());
@@ -73,6 +76,10 @@ inline void WriteTinyData(const std::string& folder, int num_clips) {
     row.chord_times_s = {0};
     row.key_root = i % 2 == 0 ? "C" : "A";
     row.key_mode = i % 2 == 0 ? "major" : "minor";
+    if (with_labels == WithLabels::kYes) {
+      row.labels = {{"collection", "one"}, {"lead", i % 4 == 2 ? "violin" : "other"}};
+      if (i % 4 < 2) row.labels["loud"] = i % 4 == 1 ? "yes" : "no";
+    }
     ASSERT_TRUE(writer->Add(row, torch::randint(16, {3, 24}, torch::kLong)).ok());
   }
   ASSERT_TRUE(writer->Finish().ok());

@@ -67,6 +67,23 @@ TEST(MusicBenchRow, FormatThenParseIsTheSame) {
   }
 }
 
+// If it fails: labels that a person added are lost on the way, or nonsense is taken for them.
+TEST(MusicBenchRow, LabelsAreKeptAndChecked) {
+  const MusicBenchDataset dataset = OpenSample();
+  MusicBenchRow row = dataset.rows().front();
+  EXPECT_TRUE(row.labels.empty());
+  EXPECT_EQ(FormatMusicBenchRow(row).find("labels"), std::string::npos);
+  row.labels = {{"lead", "violin"}, {"style", "m\u00fcsette"}};
+  const std::string line = FormatMusicBenchRow(row);
+  const auto again = ParseMusicBenchRow(line);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->labels, row.labels);
+  const size_t at = line.find("\"violin\"");
+  const auto wrong = ParseMusicBenchRow(line.substr(0, at) + "7" + line.substr(at + 8));
+  EXPECT_THAT(std::string(wrong.status().message()),
+              HasSubstr("field 'labels': expected an object of strings, found {\"lead\":7"));
+}
+
 // If it fails: augmented copies are not recognised, or other clips are taken for copies.
 TEST(MusicBenchRow, OriginalOfACopy) {
   EXPECT_EQ(OriginalLocation("data/abc_2.wav"), "data/abc.wav");

@@ -36,13 +36,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"codes: x\nrun: {precision: fp8}", "auto or float32 or bfloat16, found \"fp8\""},
         BadConfig{"codes: x\ntrain_text_encoder: perhaps", "expected true or false"},
         BadConfig{"codes: x\nstage_weights: []", "stage_weights: expected a list"},
+        BadConfig{"codes: x\nbeat_dropout: 2", "beat_dropout: expected a number from 0 to 1"},
+        BadConfig{"codes: x\nlm: {beats: {bars: 2}}", "lm.beats.bars: unknown key"},
         BadConfig{"codes: [1", "run.yaml"}, BadConfig{"name: x", "codes"}));
 
 // Breaks where values are read into other fields, or defaults are lost.
 TEST(TrainingConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
   const auto config = ParseLmTrainingConfig(
       "codes: data\nrun: {batch_size: 3}\nlm: {dim: 12, bias_ff: true}\nstage_weights: [2, 1]\n"
-      "captions: {choice: alternative}\nsampling: {span_arrangement: stride1}\n",
+      "captions: {choice: alternative}\nsampling: {span_arrangement: stride1}\n"
+      "beat_dropout: 0.25\n",
       "run.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->codes, "data");
@@ -53,6 +56,20 @@ TEST(TrainingConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
   EXPECT_THAT(config->stage_weights, ::testing::ElementsAre(2, 1));
   EXPECT_EQ(config->captions.choice, CaptionChoice::kAlternative);
   EXPECT_EQ(config->sampling.span_arrangement, SpanArrangement::kStride1);
+  EXPECT_EQ(config->beat_dropout, 0.25);
+  EXPECT_FALSE(config->lm.beats.has_value());
+}
+
+// Breaks where a model is told its beats that nobody asked for, or other ones.
+TEST(TrainingConfigTest, BeatsThatAreNamedInPartKeepTheRest) {
+  const auto beats = [](const std::string& yaml) {
+    const auto config = ParseLmTrainingConfig("codes: x\nlm: {" + yaml + "}\n", "run.yaml");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config->lm.beats;
+  };
+  EXPECT_EQ(beats("dim: 8"), std::nullopt);
+  EXPECT_EQ(beats("beats: {}"), BeatConfig());
+  EXPECT_EQ(beats("beats: {ticks_per_beat: 12}"), BeatConfig{.ticks_per_beat = 12});
 }
 
 // Breaks where a decoder would be trained on codes of an encoder that nobody has.

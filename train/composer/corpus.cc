@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -135,6 +136,19 @@ class Worker {
   std::unique_ptr<Synthesizer> synthesizer_;
 };
 
+std::string InstrumentName(int program) {
+  return program < 0 ? "none" : std::string(ProgramName(program));
+}
+
+std::map<std::string, std::string> Labels(const ClipFacts& facts) {
+  return {{"lead", std::string(facts.lead->name)},
+          {"style", std::string(facts.style->name)},
+          {"drums", facts.drums ? "drums" : "none"},
+          {"comping", InstrumentName(facts.comping_program)},
+          {"pad", InstrumentName(facts.pad_program)},
+          {"bass", InstrumentName(facts.bass_program)}};
+}
+
 MusicBenchRow MakeRow(const ClipFacts& facts, const std::string& location, Random random) {
   MusicBenchRow row;
   row.dataset = "MusicBench";
@@ -154,6 +168,7 @@ MusicBenchRow MakeRow(const ClipFacts& facts, const std::string& location, Rando
   row.key_root = TonicName(facts.key);
   row.key_mode = ModeName(facts.key.mode);
   row.key_probability = 1;
+  row.labels = Labels(facts);
   return row;
 }
 

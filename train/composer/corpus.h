@@ -30,10 +30,11 @@ struct CorpusReport {
   int num_rendered = 0;  // by this run; the others were there already
 };
 
-// Writes a data set in MusicBench's format:
+// Writes a data set in MusicBench's format, with labels (musicbench_row.h):
 //   MusicBench_train.json, MusicBench_test_A.json, MusicBench_test_B.json
 //   truth_train.jsonl, truth_test_A.jsonl, truth_test_B.jsonl  what evaluation asks for, by
-//   location data/<seed>-<song>-<clip>.wav                              10 s, 32 kHz, mono, 16 bits
+//   location
+//   data/<seed>-<song>-<clip>.wav                              10 s, 32 kHz, mono, 16 bits
 //   composed.json                                              what the clips were made with
 // A song is wholly in train or wholly in test. The same seed gives the same files
 // whatever the number of threads; more hours add songs and change none. A run

@@ -24,6 +24,7 @@ std::vector<int64_t> TicksAfter(BeatTrack track, const Beats& beats) {
 TEST(TickAtTest, CountsPlacesAndPartsOfABeat) {
   EXPECT_EQ(TickAt(kConfig, 0), 0);
   EXPECT_EQ(TickAt(kConfig, 0.99), 3);
+  EXPECT_EQ(TickAt(kConfig, 0.25 - 1e-9), 1) << "a boundary, whatever the rounding of its place";
   EXPECT_EQ(TickAt(kConfig, 1.5), 6);
   EXPECT_EQ(TickAt(kConfig, 2.25), 9);
   EXPECT_EQ(TickAt(kConfig, 5.25), 9) << "a place that has no ids counts as the last";

@@ -84,8 +84,12 @@ TEST(Corpus, WritesTheFormat) {
       MusicBenchDataset::Open({folder + "/MusicBench_train.json", folder, BadRowPolicy::kFail});
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(static_cast<int>(dataset->rows().size()), report->num_train);
+  const std::string truth = ReadFile(folder + "/truth_train.jsonl");
   for (const MusicBenchRow& row : dataset->rows()) {
     EXPECT_EQ(OriginalLocation(row.location), row.location) << "would pass as an augmented copy";
+    EXPECT_EQ(row.labels.size(), 6u) << "lead, style, drums, comping, pad, bass";
+    EXPECT_THAT(truth, HasSubstr("\"" + row.location + "\",\"lead\":\"" + row.labels.at("lead") +
+                                 "\",\"style\":\"" + row.labels.at("style") + "\""));
     SF_INFO info = {};
     SNDFILE* file = sf_open((folder + "/" + row.location).c_str(), SFM_READ, &info);
     ASSERT_NE(file, nullptr) << row.location;
