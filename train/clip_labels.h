@@ -29,6 +29,11 @@ absl::StatusOr<std::vector<LabelKind>> LabelKinds(const CodeSet& clips);
 // that is not among the kind's.
 int64_t LabelClass(const LabelKind& kind, const MusicBenchRow& row);
 
+// How many classes each kind of label of a frame, or of a clip, has: those of annotations.h,
+// then those of `kinds`.
+std::vector<int64_t> FrameLabelClasses(const std::vector<LabelKind>& kinds);
+std::vector<int64_t> ClipLabelClasses(const std::vector<LabelKind>& kinds);
+
 }  // namespace magnet
 
 #endif  // MAGNET_TRAIN_CLIP_LABELS_H_

@@ -1,7 +1,6 @@
 #include "train/lm_trainer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -84,15 +83,6 @@ int64_t Sum(const std::vector<int64_t>& classes) {
   return std::accumulate(classes.begin(), classes.end(), int64_t{0});
 }
 
-// `classes`, then those of `kinds`.
-template <size_t N>
-std::vector<int64_t> WithLabels(const std::array<int64_t, N>& classes,
-                                const std::vector<LabelKind>& kinds) {
-  std::vector<int64_t> all(classes.begin(), classes.end());
-  for (const LabelKind& kind : kinds) all.push_back(static_cast<int64_t>(kind.values.size()));
-  return all;
-}
-
 }  // namespace
 
 LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSet& training,
@@ -108,7 +98,7 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   training_batches_ = std::make_unique<LmBatchMaker>(training, parts_.tokenizer, parts_.config.lm,
                                                      BatchOptions(config_, parts_.label_kinds));
   if (validation_ != nullptr) {
-    LmBatchOptions options = BatchOptions(config_, /*label_kinds=*/{});
+    LmBatchOptions options = BatchOptions(config_, parts_.label_kinds);
     options.with_labels = false;  // what is validated is the codes
     validation_batches_ = std::make_unique<LmBatchMaker>(*validation_, parts_.tokenizer,
                                                          parts_.config.lm, std::move(options));
@@ -117,18 +107,12 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   const bool text_first = config_.text_first.steps > 0, annotated = config_.annotation_weight > 0;
   if (text_first) text_head_ = NewHead(lm.text_dim, lm.num_codebooks * lm.card, device_.device);
   if (text_first && annotated) {
-    clip_label_head_ = NewHead(lm.text_dim, Sum(ClipClasses()), device_.device);
+    clip_label_head_ =
+        NewHead(lm.text_dim, Sum(ClipLabelClasses(parts_.label_kinds)), device_.device);
   }
-  if (annotated) frame_label_head_ = NewHead(lm.dim, Sum(FrameClasses()), device_.device);
+  if (annotated)
+    frame_label_head_ = NewHead(lm.dim, Sum(FrameLabelClasses(parts_.label_kinds)), device_.device);
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
-}
-
-std::vector<int64_t> LmTrainer::FrameClasses() const {
-  return WithLabels(kFrameLabelClasses, parts_.label_kinds);
-}
-
-std::vector<int64_t> LmTrainer::ClipClasses() const {
-  return WithLabels(kClipLabelClasses, parts_.label_kinds);
 }
 
 TensorMap LmTrainer::Trained() const {
@@ -198,7 +182,8 @@ TrainingOutput LmTrainer::Forward(const LmBatch& batch) {
 
 torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels) {
   const AutocastGuard autocast(device_);
-  return SummedLabelLoss(frame_label_head_(middle), labels.to(device_.device), FrameClasses());
+  return SummedLabelLoss(frame_label_head_(middle), labels.to(device_.device),
+                         FrameLabelClasses(parts_.label_kinds));
 }
 
 torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
@@ -216,7 +201,7 @@ torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   }
   if (!clip_label_head_) return loss;
   return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),
-                                ClipClasses());
+                                ClipLabelClasses(parts_.label_kinds));
 }
 
 torch::Tensor LmTrainer::BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels) {

@@ -91,9 +91,6 @@ class LmTrainer : public TrainingTask {
   double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
-  // Of frame_labels and of clip_labels: how many classes each kind has.
-  std::vector<int64_t> FrameClasses() const;
-  std::vector<int64_t> ClipClasses() const;
   // Heads that only training has, with the prefixes of their names in a checkpoint.
   std::vector<std::pair<std::string, Dense>> Heads() const;
 

@@ -4,10 +4,13 @@
 #include <cmath>
 
 namespace magnet {
+namespace {
 
 // Of ticks: what lies at a boundary belongs to the tick that begins there, however its place
 // was computed.
 constexpr double kRounding = 1e-6;
+
+}  // namespace
 
 int64_t TickAt(const BeatConfig& config, double beats) {
   const double place = std::floor(beats);
