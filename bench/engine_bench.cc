@@ -74,7 +74,9 @@ class EngineBench {
         transformer_(config_.lm),
         codec_(config_.codec) {
     text_->ResetParameters();
-    transformer_->ComputeIn(options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat);
+    const torch::Dtype dtype = options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat;
+    transformer_->ComputeIn(dtype);
+    codec_->DecodeIn(dtype);
     const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
     condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});
     const int frames = options.window_frames;

@@ -27,6 +27,7 @@ torch::Dtype TypeOnCpu(Precision precision) {
     case Precision::kFloat16:
       return torch::kHalf;
     case Precision::kAuto:
+      return CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
     case Precision::kFloat32:
       return torch::kFloat;
   }
@@ -185,14 +186,18 @@ absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Pl
   return absl::OkStatus();
 }
 
-absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, torch::Device device,
+absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, const Placement& placement,
                        Engine& engine) {
   engine.codec = EncodecModel(bundle.config.codec);
   engine.codec->eval();
   const absl::Status loaded =
       LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
-  engine.codec->to(device);
-  return loaded;
+  if (!loaded.ok()) return loaded;
+  engine.codec->to(placement.device);
+  if (placement.device.is_cpu()) {
+    engine.codec->DecodeIn(placement.dtype == torch::kBFloat16 ? torch::kBFloat16 : torch::kFloat);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LoadText(const Bundle& bundle, const std::string& folder,
@@ -224,7 +229,7 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   engine.config = bundle->config;
   engine.limits = options.limits;
   if (auto s = LoadTransformer(*bundle, folder, placement, engine); !s.ok()) return s;
-  if (auto s = LoadCodec(*bundle, folder, placement.device, engine); !s.ok()) return s;
+  if (auto s = LoadCodec(*bundle, folder, placement, engine); !s.ok()) return s;
   if (auto s = LoadText(*bundle, folder, options, placement.device, engine); !s.ok()) {
     return s;
   }

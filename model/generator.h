@@ -110,14 +110,16 @@ class Generator {
   virtual int64_t memory_bytes() const = 0;
 };
 
-// kAuto: float16 on a GPU, float32 on a CPU.
+// kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
+// (CpuGainsByBFloat16), else float32.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kAuto };
 
 struct GeneratorOptions {
   // auto, cpu, cuda or cuda:N (model/device.h). auto takes the first GPU where there
   // is one whose kernels compute in `precision`; cuda says why there is none.
   std::string device = "cpu";
-  Precision precision = Precision::kFloat32;  // of the transformer's arithmetic; GPU: float16
+  // Of the transformer's arithmetic; GPU: float16. In bfloat16 the codec's decoder goes along.
+  Precision precision = Precision::kFloat32;
   int num_threads = 0;             // of the tensor library; 0: one per core. Process-wide.
   int prompt_cache_entries = 256;  // encoded texts kept; 0: none
   GenerationLimits limits;

@@ -66,6 +66,7 @@ absl::Status Decode(const CodecOptions& options) {
   const auto codes = ReadCodesFile(options.input, config.num_codebooks);
   if (!codes.ok()) return codes.status();
   if (auto s = CheckCodeRange(*codes, config.codebook_size, options.input); !s.ok()) return s;
+  (*codec)->DecodeIn(torch::kFloat);
   constexpr int kChunkFrames = 50;
   const torch::InferenceMode inference;
   const torch::Tensor all = torch::tensor(codes->codes).view({-1, codes->num_frames});

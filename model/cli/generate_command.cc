@@ -175,7 +175,8 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
       ->capture_default_str();
   command
       ->add_option("--precision", options->engine.precision,
-                   "Of the transformer's arithmetic; auto: float16 on a GPU, float32 on a CPU")
+                   "Of the transformer's arithmetic; auto: float16 on a GPU, on a CPU bfloat16 where it "
+                   "has instructions for it (AMX, AVX-512 BF16), else float32")
       ->transform(CLI::CheckedTransformer(kPrecisions, CLI::ignore_case))
       ->default_str("auto");
   command->add_option("--threads", options->engine.num_threads, "0: one per core")

@@ -71,11 +71,42 @@ Padding CroppedTransposedConv::crop() const {
   return {.left = total - right, .right = right};
 }
 
+void CroppedTransposedConv::ComputeIn(torch::Dtype dtype) {
+  TORCH_CHECK(options_.kernel_size == 2 * options_.stride,
+              "a transposed convolution goes by rows where its kernel is two strides");
+  const torch::Tensor taps = conv_->weight.permute({0, 2, 1}).to(dtype).contiguous();
+  conv_->weight.set_data(taps.permute({0, 2, 1}));
+  conv_->bias.set_data(conv_->bias.to(dtype));
+  by_rows_ = true;
+}
+
+// An input makes two strides of outputs, and neighbours share one: the first halves of all
+// inputs' outputs, then the second ones, a stride later.
+torch::Tensor CroppedTransposedConv::ConvolveRows(const torch::Tensor& rows) const {
+  const int64_t n = rows.size(0), width = options_.stride * options_.out_channels;
+  const torch::Tensor halves =  // [in, 2, stride * out]
+      conv_->weight.permute({0, 2, 1}).reshape({options_.in_channels, 2, width});
+  const torch::Tensor bias = conv_->bias.repeat({options_.stride});
+  torch::Tensor y = torch::empty({n + 1, width}, rows.options());
+  torch::Tensor first = y.narrow(0, 0, n);
+  torch::addmm_out(first, bias, rows, halves.select(1, 0));
+  y[n].copy_(bias);
+  y.narrow(0, 1, n).addmm_(rows, halves.select(1, 1));
+  return y.view({(n + 1) * options_.stride, options_.out_channels});
+}
+
+torch::Tensor CroppedTransposedConv::InTypeOfWeights(const torch::Tensor& x) const {
+  return by_rows_ ? x.to(conv_->weight.scalar_type()) : x;
+}
+
 torch::Tensor CroppedTransposedConv::Convolve(const torch::Tensor& x) const {
-  return torch::conv_transpose1d(x, conv_->weight, conv_->bias, options_.stride);
+  const torch::Tensor input = InTypeOfWeights(x);
+  if (by_rows_ && x.size(0) == 1) return FromRows(ConvolveRows(Rows(input)));
+  return torch::conv_transpose1d(input, conv_->weight, conv_->bias, options_.stride);
 }
 
 torch::Tensor CroppedTransposedConv::forward(torch::Tensor x) {
+  x = InTypeOfWeights(x);
   const Padding crop = this->crop();
   // The library crops both ends alike, and can add to the right what it cropped
   // there too much.

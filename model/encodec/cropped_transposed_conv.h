@@ -30,6 +30,7 @@ class CroppedTransposedConv : public SeanetLayer {
 
   torch::Tensor forward(torch::Tensor x) override;
   std::unique_ptr<LayerStream> NewStream() const override;
+  void ComputeIn(torch::Dtype dtype) override;
 
   // Without any crop: [B, in, n] -> [B, out, (n - 1) * stride + kernel].
   torch::Tensor Convolve(const torch::Tensor& x) const;
@@ -41,8 +42,12 @@ class CroppedTransposedConv : public SeanetLayer {
   const torch::Tensor& bias() const { return conv_->bias; }  // [out]
 
  private:
+  torch::Tensor ConvolveRows(const torch::Tensor& rows) const;
+  torch::Tensor InTypeOfWeights(const torch::Tensor& x) const;
+
   CroppedTransposedConvOptions options_;
   ConvWeights conv_{nullptr};
+  bool by_rows_ = false;  // the weight lies in memory as [in, kernel, out]
 };
 
 }  // namespace magnet

@@ -39,6 +39,11 @@ class EncodecModelImpl : public torch::nn::Module {
   torch::Tensor EncodeLatent(const torch::Tensor& wave);
   torch::Tensor DecodeLatent(const torch::Tensor& latent);
 
+  // For decoding on a CPU, once the weights are loaded: the decoder's products go by rows, in
+  // `dtype`, float32 (equal to before within 1e-4) or bfloat16 (the last convolution
+  // stays in float32); waves are float32 in any case. It is not for training then.
+  void DecodeIn(torch::Dtype dtype) { decoder_->ComputeIn(dtype); }
+
   SeanetEncoder& encoder() { return encoder_; }
   SeanetDecoder& decoder() { return decoder_; }
   ResidualVectorQuantizer& quantizer() { return quantizer_; }

@@ -25,7 +25,7 @@ class PaddedConvStream : public LayerStream {
 
   torch::Tensor Push(torch::Tensor x, bool last) override {
     num_inputs_ += x.size(2);
-    if (context_.defined()) x = torch::cat({context_, x}, /*dim=*/2);
+    if (context_.defined()) x = JoinInTime(context_, x);
     if (!started_) {
       if (x.size(2) <= held_back_) return last ? Finish(x) : Hold(std::move(x));
       x = PadSignal(x, {.left = padding_.left}, mode_);
@@ -112,8 +112,43 @@ Padding PaddedConv::PaddingOf(int64_t num_inputs) const {
   return padding;
 }
 
+void PaddedConv::ComputeIn(torch::Dtype dtype) {
+  TORCH_CHECK(options_.stride == 1, "a convolution with a stride does not go by rows");
+  const torch::Tensor taps = conv_->weight.permute({2, 1, 0}).to(dtype).contiguous();
+  conv_->weight.set_data(taps.permute({2, 1, 0}));
+  conv_->bias.set_data(conv_->bias.to(dtype));
+  by_rows_ = true;
+}
+
+torch::Tensor PaddedConv::ConvolveRows(const torch::Tensor& rows) const {
+  const int64_t n = rows.size(0) - (options_.kernel_size - 1) * options_.dilation;
+  const torch::Tensor taps = conv_->weight.permute({2, 1, 0});  // [kernel, in, out]
+  torch::Tensor y = torch::addmm(conv_->bias, rows.narrow(0, 0, n), taps[0]);
+  for (int64_t k = 1; k < options_.kernel_size; ++k) {
+    y.addmm_(rows.narrow(0, k * options_.dilation, n), taps[k]);
+  }
+  return y;
+}
+
+// With one channel to make, a product for each tap would read the rows again for each.
+torch::Tensor PaddedConv::ConvolveRowsToOne(const torch::Tensor& rows) const {
+  const int64_t n = rows.size(0) - (options_.kernel_size - 1) * options_.dilation;
+  const torch::Tensor products = rows.mm(conv_->weight[0]);  // [n + reach, kernel]
+  torch::Tensor y = conv_->bias.expand({n}).clone();
+  for (int64_t k = 0; k < options_.kernel_size; ++k) {
+    y.add_(products.select(1, k).narrow(0, k * options_.dilation, n));
+  }
+  return y.unsqueeze(1);
+}
+
 torch::Tensor PaddedConv::Convolve(const torch::Tensor& x, int64_t zeros) const {
-  return torch::conv1d(x, conv_->weight, conv_->bias, options_.stride, zeros, options_.dilation);
+  const torch::Tensor input = by_rows_ ? x.to(conv_->weight.scalar_type()) : x;
+  if (by_rows_ && zeros == 0 && x.size(0) == 1) {
+    const torch::Tensor rows = Rows(input);
+    return FromRows(options_.out_channels == 1 ? ConvolveRowsToOne(rows) : ConvolveRows(rows));
+  }
+  return torch::conv1d(input, conv_->weight, conv_->bias, options_.stride, zeros,
+                       options_.dilation);
 }
 
 torch::Tensor PaddedConv::forward(torch::Tensor x) {

@@ -45,6 +45,7 @@ class PaddedConv : public SeanetLayer {
 
   torch::Tensor forward(torch::Tensor x) override;
   std::unique_ptr<LayerStream> NewStream() const override;
+  void ComputeIn(torch::Dtype dtype) override;
 
   // The convolution with `zeros` zeros on either side: [B, in, n] -> [B, out,
   // n'].
@@ -57,8 +58,12 @@ class PaddedConv : public SeanetLayer {
   Padding PaddingOf(int64_t num_inputs) const;
 
  private:
+  torch::Tensor ConvolveRows(const torch::Tensor& rows) const;
+  torch::Tensor ConvolveRowsToOne(const torch::Tensor& rows) const;
+
   PaddedConvOptions options_;
   ConvWeights conv_{nullptr};
+  bool by_rows_ = false;  // the weight lies in memory as [kernel, in, out]
 };
 
 }  // namespace magnet

@@ -13,7 +13,7 @@ class ResidualBlockStream : public LayerStream {
 
   torch::Tensor Push(torch::Tensor x, bool last) override {
     torch::Tensor y = narrow_->Push(torch::elu(x), last);
-    if (waiting_.defined()) x = torch::cat({waiting_, x}, /*dim=*/2);
+    if (waiting_.defined()) x = JoinInTime(waiting_, x);
     const int64_t n = y.size(2);
     const int64_t left_over = x.size(2) - n;
     waiting_ = left_over > 0 ? x.narrow(/*dim=*/2, n, left_over).clone() : torch::Tensor();
@@ -64,6 +64,12 @@ torch::Tensor ResidualBlock::forward(torch::Tensor x) {
   torch::Tensor y = narrow_->forward(torch::elu(x));
   y = widen_->forward(torch::elu_(y));
   return y.add_(shortcut_ != nullptr ? shortcut_->forward(x) : x);
+}
+
+void ResidualBlock::ComputeIn(torch::Dtype dtype) {
+  for (const auto& conv : {narrow_, widen_, shortcut_}) {
+    if (conv != nullptr) conv->ComputeIn(dtype);
+  }
 }
 
 std::unique_ptr<LayerStream> ResidualBlock::NewStream() const {

@@ -20,6 +20,7 @@ class ResidualBlock : public SeanetLayer {
 
   torch::Tensor forward(torch::Tensor x) override;
   std::unique_ptr<LayerStream> NewStream() const override;
+  void ComputeIn(torch::Dtype dtype) override;
 
  private:
   std::shared_ptr<PaddedConv> narrow_;    // C -> C / compress

@@ -37,6 +37,8 @@ torch::Tensor ResidualLstm::forward(torch::Tensor x) {
   return (y + steps).permute({1, 2, 0});
 }
 
+void ResidualLstm::ComputeIn(torch::Dtype dtype) { lstm_->to(dtype); }
+
 std::unique_ptr<LayerStream> ResidualLstm::NewStream() const {
   return std::make_unique<ResidualLstmStream>(lstm_);
 }

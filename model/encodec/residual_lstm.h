@@ -18,6 +18,7 @@ class ResidualLstm : public SeanetLayer {
 
   torch::Tensor forward(torch::Tensor x) override;
   std::unique_ptr<LayerStream> NewStream() const override;
+  void ComputeIn(torch::Dtype dtype) override;
 
  private:
   LstmWeights lstm_{nullptr};

@@ -25,6 +25,9 @@ class SeanetDecoderImpl : public torch::nn::Module {
   // The same, piece by piece. The decoder must outlive the stream.
   std::unique_ptr<LayerStream> NewStream() const { return model_->NewStream(); }
 
+  // SeanetLayer::ComputeIn, for all layers.
+  void ComputeIn(torch::Dtype dtype) { model_->ComputeIn(dtype); }
+
  private:
   std::shared_ptr<SeanetStack> model_;
 };

@@ -41,6 +41,18 @@ torch::Tensor SeanetStack::forward(torch::Tensor x) {
   return x;
 }
 
+torch::Tensor JoinInTime(const torch::Tensor& a, const torch::Tensor& b) {
+  const bool by_rows = b.size(1) > 1 && b.stride(1) == 1;
+  if (!by_rows) return torch::cat({a, b}, /*dim=*/2);
+  return torch::cat({a.transpose(1, 2), b.transpose(1, 2)}, /*dim=*/1).transpose(1, 2);
+}
+
+void SeanetStack::ComputeIn(torch::Dtype dtype) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& layer : layers_)
+    layer->ComputeIn(layer == layers_.back() ? torch::kFloat : dtype);
+}
+
 std::unique_ptr<LayerStream> SeanetStack::NewStream() const {
   std::vector<std::unique_ptr<LayerStream>> streams;
   streams.reserve(layers_.size());

@@ -42,7 +42,23 @@ class SeanetLayer : public torch::nn::Module {
 
   // A stream from the signal's beginning.
   virtual std::unique_ptr<LayerStream> NewStream() const = 0;
+
+  // For decoding on a CPU, once the weights are final: they are laid out for matrix
+  // products over the signal's positions, and compute in `dtype`, float32 or bfloat16;
+  // what is pushed is converted. One item at a time goes this way; a batch is convolved
+  // as before. Not for layers with a stride, not under torch::InferenceMode, and not to be
+  // trained afterwards.
+  virtual void ComputeIn(torch::Dtype /*dtype*/) {}
 };
+
+// One item [1, C, n] as rows [n, C], a row for each position, and back: views. Rows that
+// lie one after the other go through the matrix products and all that is done
+// elementwise without a copy.
+inline torch::Tensor Rows(const torch::Tensor& x) { return x.squeeze(0).t(); }
+inline torch::Tensor FromRows(const torch::Tensor& rows) { return rows.t().unsqueeze(0); }
+
+// [B, C, n] and [B, C, m] -> [B, C, n + m], with b's order in memory.
+torch::Tensor JoinInTime(const torch::Tensor& a, const torch::Tensor& b);
 
 // ELU with alpha 1. Has no weights, but takes an index in the list.
 class EluLayer : public SeanetLayer {
@@ -63,6 +79,9 @@ class SeanetStack : public SeanetLayer {
 
   torch::Tensor forward(torch::Tensor x) override;
   std::unique_ptr<LayerStream> NewStream() const override;
+
+  // The last layer stays in float32: what it rounded would be heard as it is.
+  void ComputeIn(torch::Dtype dtype) override;
 
  private:
   std::vector<std::shared_ptr<SeanetLayer>> layers_;

@@ -62,14 +62,27 @@ def parse_arguments():
     add("--pairs", type=int, default=20, help="pairs of prompts for each attribute")
     add("--seed", type=int, default=1, help="of everything that is drawn")
     add("--probe-seed", type=int, default=1000, help="of the probes' music, where it is composed")
+    add("--precision", default="auto", choices=["auto", "float32", "bfloat16", "float16"],
+        help="of the model that generates, as magnet-model takes it")
     add("--workers", type=int, default=os.cpu_count(), help="processes")
     add("--magnet-model", default="build/release/model/cli/magnet-model", help="program")
     add("--magnet-train", default="build/release/train/magnet-train", help="program")
     arguments = parser.parse_args()
+    arguments.changed = changed_options(parser, arguments)
     arguments.probes = arguments.probes or arguments.output / "probes"
     if arguments.clips < 1 or arguments.probe_clips < 50 or arguments.pairs < 1:
         parser.error("expected --clips and --pairs of at least 1, --probe-clips of at least 50")
     return arguments
+
+
+def changed_options(parser, arguments):
+    """What the figures depend on and is not by default, as it was given."""
+    changed = []
+    for name in ("clips", "probe_clips", "pairs", "seed", "probe_seed", "precision"):
+        value = getattr(arguments, name)
+        if value != parser.get_default(name):
+            changed += ["--" + name.replace("_", "-"), str(value)]
+    return changed
 
 
 class Stage:
@@ -205,7 +218,8 @@ def draw_pictures(arguments, tests, sounds):
 def write_report(arguments, found, tests):
     import report
     setting = {"bundle": str(arguments.bundle), "prompts": len(tests), "seed": arguments.seed,
-               "probe_clips": arguments.probe_clips, "seconds": Stage.seconds}
+               "probe_clips": arguments.probe_clips, "precision": arguments.precision,
+               "options": arguments.changed, "seconds": Stage.seconds}
     print(report.as_text(found))
     (arguments.output / "figures.json").write_text(report.as_json(found, setting))
     markdown = report.as_markdown(found, setting)
@@ -228,7 +242,8 @@ def main():
     found, pair_results = [], ((), ())
     if arguments.bundle:
         bundle = model_runs.Bundle(arguments.bundle, arguments.magnet_model,
-                                   arguments.output / "cache", arguments.workers)
+                                   arguments.output / "cache", arguments.workers,
+                                   arguments.precision)
         columns[CODED], trained, coded = coded_column(arguments, bundle, tests, probe_clips)
         sounds[CODED] = [audio for audio, _ in coded]
         uses = {CODED: codebook_use(bundle, coded)}

@@ -36,9 +36,9 @@ def read_codes(path):
 
 
 class Bundle:
-    def __init__(self, folder, program, cache, workers=1):
+    def __init__(self, folder, program, cache, workers=1, precision="auto"):
         self.folder, self.program, self.cache = pathlib.Path(folder), program, cache
-        self.workers = workers
+        self.workers, self.precision = workers, precision
         self.config = json.loads((self.folder / "config.json").read_text())
         codec_config = json.dumps(self.config["codec"], sort_keys=True)
         self.codec_id = digest(codec_config, *self._hashes(CODEC_FILES))
@@ -82,7 +82,7 @@ class Bundle:
         return results
 
     def _generate_some(self, prompts, seed):
-        folder = self.cache / "generated" / digest(self.id, seed, *prompts)
+        folder = self.cache / "generated" / digest(self.id, self.precision, seed, *prompts)
         if not folder.exists():
             unfinished = folder.with_suffix(".part")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -90,7 +90,7 @@ class Bundle:
             (unfinished / "prompts.txt").write_text("".join(p + "\n" for p in prompts))
             self._run("generate", "--prompts", unfinished / "prompts.txt", "--seed", seed,
                       "--output", unfinished, "--save-codes", unfinished, "--threads", self.workers,
-                      "--quiet")
+                      "--precision", self.precision, "--quiet")
             unfinished.rename(folder)
         stems = [folder / f"{i + 1:03d}" for i in range(len(prompts))]
         return [(stem.with_suffix(".wav"), stem.with_suffix(".safetensors")) for stem in stems]

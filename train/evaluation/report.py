@@ -56,7 +56,8 @@ def as_text(figures):
 
 
 def as_markdown(figures, setting):
-    lines = [f"Measured by `train/evaluation/evaluate.py` on {setting['prompts']} prompts of "
+    command = " ".join(["train/evaluation/evaluate.py", *setting["options"]])
+    lines = [f"Measured by `{command}` on {setting['prompts']} prompts of "
              f"TestB, seed {setting['seed']}, default sampling. In brackets: 95 % intervals. "
              "*real* are the test clips themselves, *reconstructed* the same through the codec.",
              "", "| " + " | ".join(header()) + " |", "|" + " --- |" * len(header())]

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/device.h"
 #include "tests/model/cli/magnet_model_program.h"
 
 namespace magnet {
@@ -21,7 +22,9 @@ class GenerationOptionsTest : public MagnetModelTest {
 
   static std::vector<int64_t> Codes(const std::string& options) {
     const std::string path = Path("codes.st");
-    const Outcome outcome = RunProgram(Generate(options) + " --save-codes " + path);
+    const bool chosen = options.find("--precision") != std::string::npos;
+    const Outcome outcome = RunProgram(Generate(options) + " --save-codes " + path +
+                                       (chosen ? "" : " --precision float32"));
     EXPECT_EQ(outcome.exit_code, 0) << options << "\n" << outcome.output;
     return outcome.exit_code == 0 ? SavedCodes(path) : std::vector<int64_t>();
   }
@@ -62,11 +65,18 @@ TEST_F(GenerationOptionsTest, EachChangesTheMusicAndNotItsLength) {
 TEST_F(GenerationOptionsTest, SomeChangeNothing) {
   const std::string one_thread = std::string(kDrawn) + "--threads 1 ";
   const std::vector<int64_t> plain = Codes(one_thread);
-  for (const char* option : {"--precision auto", "--precision FLOAT32", "--schedule linspace",
-                             "--span-score max", "--overlap 0.5", "--negative-prompt ''"}) {
+  for (const char* option : {"--precision FLOAT32", "--schedule linspace", "--span-score max",
+                             "--overlap 0.5", "--negative-prompt ''"}) {
     EXPECT_EQ(Codes(one_thread + option), plain) << option;
   }
   EXPECT_EQ(Codes("-p x --seconds 1 --steps 1,1,1,1 --threads 2").size(), kCodebooks * 48u);
+}
+
+// A machine would compute in a type that it has no instructions for, or not in the fastest.
+TEST_F(GenerationOptionsTest, AutoTakesWhatTheCpuGainsBy) {
+  const std::string one_thread = std::string(kDrawn) + "--threads 1 ";
+  const std::string chosen = CpuGainsByBFloat16() ? "bfloat16" : "float32";
+  EXPECT_EQ(Codes(one_thread + "--precision auto"), Codes(one_thread + "--precision " + chosen));
 }
 
 // The default's share would win over a number of tokens that was asked for.

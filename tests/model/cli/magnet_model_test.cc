@@ -54,8 +54,9 @@ TEST_P(ConvertedModel, RunGreedilyGivesTheReferencesTokens) {
     const GenerationSpec spec = fixture.SpecOf(run);
     if (!fixture.IsStable(run)) continue;
     if (!spec.given_codes.empty()) continue;  // the program takes audio, not codes
-    const Outcome outcome = RunProgram("generate --device cpu -m " + Path("model") + " -o " +
-                                       Path("o.wav") + " --save-codes " + codes + OptionsOf(spec));
+    const Outcome outcome =
+        RunProgram("generate --device cpu -m " + Path("model") + " -o " + Path("o.wav") +
+                   " --precision float32 --save-codes " + codes + OptionsOf(spec));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
     EXPECT_EQ(SavedCodes(codes), fixture.TokensOf(run)) << run["name"];
     ++compared;

@@ -104,6 +104,19 @@ TEST_P(EncodecParityTest, DecodesInChunks) {
   }
 }
 
+// As the engine decodes.
+TEST_P(EncodecParityTest, DecodesByRows) {
+  model_->DecodeIn(torch::kFloat);
+  for (const std::string& clip : Decoded()) {
+    for (const std::vector<int64_t>& chunks : {std::vector<int64_t>{7}, {1, 40}, {1000}}) {
+      const torch::Tensor decoded = DecodeInChunks(model_, Expected(clip, "codes"), chunks);
+      ASSERT_EQ(decoded.sizes(), Expected(clip, "decoded").sizes()) << clip;
+      EXPECT_LE(LargestDifference(decoded, Expected(clip, "decoded")), kWaveTolerance)
+          << clip << ", chunks from " << chunks[0];
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Codecs, EncodecParityTest,
     testing::Values(Reference{"magnet-tiny", Format::kAudiocraft, 0, true},

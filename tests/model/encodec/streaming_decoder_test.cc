@@ -36,6 +36,49 @@ TEST(StreamingDecoderTest, AnyChunksOfAnyCodecEqualTheWhole) {
   }
 }
 
+// If it fails: what is laid out for matrix products makes other sound than the codec.
+TEST(StreamingDecoderTest, ProductsByRowsEqualConvolutions) {
+  std::mt19937 random(20240803);
+  const std::vector<std::vector<int64_t>> patterns = {{1}, {3, 1}, {5, 0, 7}, {100}};
+  for (int i = 0; i < 40; ++i) {
+    const CodecConfig config = RandomCodecConfig(random);
+    EncodecModel plain = RandomCodec(config, /*seed=*/i);
+    EncodecModel by_rows = RandomCodec(config, /*seed=*/i);
+    by_rows->DecodeIn(torch::kFloat);
+    for (const int64_t num_frames : {1, 2, 7, 30}) {
+      const torch::Tensor codes = RandomCodes(config, num_frames);
+      const torch::Tensor whole = plain->Decode(codes);
+      ASSERT_LE(LargestDifference(by_rows->Decode(codes), whole), kTolerance) << Describe(config);
+      const torch::Tensor two = by_rows->Decode(codes.repeat({2, 1, 1}));
+      ASSERT_LE(LargestDifference(two, whole.repeat({2, 1, 1})), kTolerance) << Describe(config);
+      for (const std::vector<int64_t>& chunks : patterns) {
+        ASSERT_LE(LargestDifference(DecodeInChunks(by_rows, codes, chunks), whole), kTolerance)
+            << Describe(config) << ", " << num_frames << " frames, chunks of " << chunks[0];
+      }
+    }
+  }
+}
+
+// If it fails: in bfloat16 clips have noise that the codec did not make, or chunks that do
+// not fit each other.
+TEST(StreamingDecoderTest, BFloat16IsNearFloat32) {
+  std::mt19937 random(20240804);
+  for (int i = 0; i < 40; ++i) {
+    const CodecConfig config = RandomCodecConfig(random);
+    const torch::Tensor codes = RandomCodes(config, /*num_frames=*/30);
+    const torch::Tensor whole = RandomCodec(config, /*seed=*/i)->Decode(codes);
+    EncodecModel model = RandomCodec(config, /*seed=*/i);
+    model->DecodeIn(torch::kBFloat16);
+    for (const std::vector<int64_t>& chunks : {std::vector<int64_t>{4}, {3, 1, 11}, {100}}) {
+      const torch::Tensor wave = DecodeInChunks(model, codes, chunks);
+      ASSERT_EQ(wave.scalar_type(), torch::kFloat);
+      const double noise = ((wave - whole).norm() / whole.norm()).item<double>();
+      EXPECT_LE(noise, 0.05) << Describe(config) << ", chunks of " << chunks[0];
+      EXPECT_GT(noise, 0) << "float32 after all";
+    }
+  }
+}
+
 // If it fails: the server promises audio later or earlier than it comes.
 TEST(StreamingDecoderTest, HoldsBackAtMostTheLookAhead) {
   std::mt19937 random(7);

@@ -86,11 +86,13 @@ class GatesTest(unittest.TestCase):
 class ReportTest(unittest.TestCase):
     def setUp(self):
         self.figures = [Figure("key right", "%", {GENERATED: figures.rate([True, False])}, 60, 85)]
-        self.setting = {"prompts": 2, "seed": 1}
+        self.setting = {"prompts": 2, "seed": 1, "options": ["--clips", "2"]}
 
     def test_every_form_tells_a_missed_gate(self):
         self.assertIn("60 MISSED", report.as_text(self.figures))
         self.assertIn("| 60 MISSED |", report.as_markdown(self.figures, self.setting))
+        # Figures of fewer clips than the gates ask for say so.
+        self.assertIn("evaluate.py --clips 2`", report.as_markdown(self.figures, self.setting))
         entry = json.loads(report.as_json(self.figures, self.setting))["figures"][0]
         self.assertEqual(entry["met"], {"must": False, "aim": False, "chance": None})
         self.assertEqual(entry["columns"][GENERATED]["value"], 0.5)
