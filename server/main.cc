@@ -1,5 +1,6 @@
 // magnet-server: serves text-to-music models over gRPC. See --help.
 #include "model/generator.h"
+#include "model/heap.h"
 #include "server/server.h"
 #include "server/server_program.h"
 
@@ -28,5 +29,6 @@ absl::StatusOr<std::unique_ptr<Generator>> OpenModel(const std::string& folder,
 }  // namespace magnet
 
 int main(int argc, char** argv) {
+  magnet::KeepFreedMemory();
   return magnet::RunServerProgram({argv + 1, argv + argc}, magnet::OpenModel);
 }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "model/heap.h"
 #include "train/cli/command.h"
 #include "train/codec_command.h"
 #include "train/compose_command.h"
@@ -9,6 +10,7 @@
 #include "train/lm_command.h"
 
 int main(int argc, char** argv) {
+  magnet::KeepFreedMemory();
   const std::vector<magnet::Command> commands = {
       {"compose", "writes a data set of our own: composed, rendered and described music",
        magnet::RunCompose},

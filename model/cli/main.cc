@@ -7,8 +7,10 @@
 #include "model/cli/generate_command.h"
 #include "model/cli/inspect_command.h"
 #include "model/cli/tokenize_command.h"
+#include "model/heap.h"
 
 int main(int argc, char** argv) {
+  magnet::KeepFreedMemory();
   CLI::App app("Converts, inspects and runs MAGNeT models, offline.", "magnet-model");
   app.require_subcommand(1);
   app.footer(
