@@ -2,7 +2,7 @@
 """Compares the engine with the reference (audiocraft 1.3.0) on this machine, in one run.
 
 Both run at a released small model's size with random weights, on the same number of threads, the
-reference in float32, the engine's transformer in --dtype, each in its own process; they take
+reference in float32, the engine's transformer and codec in --dtype, each in its own process; they take
 turns, measurement by measurement, so that whatever else the machine does meets both. Writes every time to FOLDER/compare.json, a chart to
 FOLDER/compare.png (where matplotlib is installed) and prints medians and ratios.
 
@@ -81,7 +81,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2, help="of each program (default 2)")
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement (default 5)")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
-                        help="of the engine's transformer (default float32)")
+                        help="of the engine's transformer and codec (default float32)")
     parser.add_argument("--whole-clip", action="store_true",
                         help="measure whole clips instead of estimating them")
     for name, value in SHAPE.items():

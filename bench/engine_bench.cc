@@ -24,6 +24,8 @@
 
 #include "absl/strings/str_format.h"
 #include "model/clip_generation.h"
+#include "model/device.h"
+#include "model/heap.h"
 #include "model/t5/t5_encoder.h"
 #include "model/torch.h"
 
@@ -76,6 +78,7 @@ class EngineBench {
     text_->ResetParameters();
     const torch::Dtype dtype = options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat;
     transformer_->ComputeIn(dtype);
+    if (dtype == torch::kBFloat16 && CpuGainsByBFloat16()) transformer_->Pack();
     codec_->DecodeIn(dtype);
     const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
     condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});
@@ -209,9 +212,10 @@ void Serve(const EngineBench& bench) {
 }
 
 void Run(const BenchOptions& options) {
-  const torch::InferenceMode inference;
   if (options.threads > 0) at::set_num_threads(options.threads);
+  const torch::NoGradGuard no_grad;
   const EngineBench bench(options);
+  const torch::InferenceMode inference;
   options.serve ? Serve(bench) : PrintMedians(bench, options);
 }
 
@@ -219,6 +223,7 @@ void Run(const BenchOptions& options) {
 }  // namespace magnet
 
 int main(int argc, char** argv) {
+  magnet::KeepFreedMemory();
   magnet::BenchOptions options;
   CLI::App app("Times the engine at a released model's size, with random weights.",
                "magnet-engine-bench");
@@ -235,7 +240,8 @@ int main(int argc, char** argv) {
   number("--text-layers", options.text_layers, "Layers of the text encoder");
   number("--repeats", options.repeats, "Runs, of which the median counts");
   number("--threads", options.threads, "0: one per core");
-  app.add_option("--dtype", options.dtype, "Arithmetic of the transformer")
+  app.add_option("--dtype", options.dtype,
+                 "Arithmetic of the transformer and of the codec's decoder")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_flag("--clip", options.clip, "Also a whole clip of 50 steps");

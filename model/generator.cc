@@ -34,6 +34,11 @@ torch::Dtype TypeOnCpu(Precision precision) {
   return torch::kFloat;
 }
 
+// The codec follows the transformer where that makes it faster.
+torch::Dtype CodecTypeOnCpu(torch::Dtype dtype) {
+  return dtype == torch::kBFloat16 && CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
+}
+
 // Where an engine's modules lie, and what packs its steps.
 struct Placement {
   torch::Device device = torch::kCPU;
@@ -194,9 +199,7 @@ absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, const Pl
       LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
   if (!loaded.ok()) return loaded;
   engine.codec->to(placement.device);
-  if (placement.device.is_cpu()) {
-    engine.codec->DecodeIn(placement.dtype == torch::kBFloat16 ? torch::kBFloat16 : torch::kFloat);
-  }
+  if (placement.device.is_cpu()) engine.codec->DecodeIn(CodecTypeOnCpu(placement.dtype));
   return absl::OkStatus();
 }
 
@@ -235,7 +238,9 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   }
   int64_t text_bytes = 0;
   for (const auto& [name, tensor] : bundle->text_encoder) text_bytes += 4 * tensor.numel();
-  return ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
+  const int64_t bytes = ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
+  if (placement.dtype == torch::kBFloat16 && CpuGainsByBFloat16()) engine.transformer->Pack();
+  return bytes;
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder,

@@ -13,7 +13,8 @@ void KeepFreedMemory() {
   constexpr int kKeptBytes = 512 << 20;
   // Blocks from here on are mapped by themselves, and unmapped when they are freed.
   constexpr int kOwnBlockBytes = 1 << 30;
-  mallopt(M_MMAP_THRESHOLD, kOwnBlockBytes);
+  constexpr int kOldMostBytes = 32 << 20;  // what older versions take
+  if (mallopt(M_MMAP_THRESHOLD, kOwnBlockBytes) == 0) mallopt(M_MMAP_THRESHOLD, kOldMostBytes);
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
   // A thread's own heap could not hold such blocks.
   mallopt(M_ARENA_MAX, 1);

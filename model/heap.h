@@ -6,8 +6,9 @@ namespace magnet {
 
 // Lets the process keep what tensors free. glibc by itself hands large blocks back to the
 // system at once, and each tensor made afterwards begins with page faults: a third of the
-// time of encoding audio (train's `encode`, measured). At most 512 MiB that nobody uses
-// are kept at the heap's end. Call it first thing in main, before there are threads.
+// time of encoding audio (train's `encode`, measured). The process stays
+// about as large as its largest moment; what is free at the heap's end beyond 512 MiB goes
+// back. Call it first thing in main, before there are threads.
 // Does nothing with other C libraries.
 void KeepFreedMemory();
 

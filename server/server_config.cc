@@ -31,9 +31,9 @@ const std::vector<OptionGroup<Config>>& Groups() {
         {.name = "precision",
          .value_name = "TYPE",
          .field = &Config::precision,
-         .help = "Arithmetic of the transformer; auto: float16 on a GPU, on a CPU bfloat16 where it has "
-                 "instructions for it (AMX, AVX-512 BF16), else float32. A GPU computes in float16 "
-                 "only.",
+         .help = "Arithmetic of the model; auto: float16 on a GPU, on a CPU bfloat16 where it has "
+                 "instructions for it (AMX, AVX-512 BF16), else float32. A GPU computes in "
+                 "float16 only.",
          .choices = "auto, float32, bfloat16, float16"},
         {"threads", "N", &Config::threads, "Threads of the tensor library; 0: one per core.", 0,
          1024},

@@ -9,6 +9,8 @@
 #include "model/audio/audio_file.h"
 #include "model/bundle.h"
 #include "model/cli/codes_file.h"
+#include "model/cli/precision_option.h"
+#include "model/device.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/given_codes.h"
 #include "model/layers/uninitialized_weights.h"
@@ -22,6 +24,7 @@ struct CodecOptions {
   std::string model;
   std::string input;
   std::string output;
+  Precision precision = Precision::kAuto;  // of decoding
 };
 
 absl::StatusOr<EncodecModel> OpenCodec(const std::string& folder) {
@@ -66,7 +69,9 @@ absl::Status Decode(const CodecOptions& options) {
   const auto codes = ReadCodesFile(options.input, config.num_codebooks);
   if (!codes.ok()) return codes.status();
   if (auto s = CheckCodeRange(*codes, config.codebook_size, options.input); !s.ok()) return s;
-  (*codec)->DecodeIn(torch::kFloat);
+  const bool is_brief =
+      options.precision == Precision::kAuto || options.precision == Precision::kBFloat16;
+  (*codec)->DecodeIn(is_brief && CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat);
   constexpr int kChunkFrames = 50;
   const torch::InferenceMode inference;
   const torch::Tensor all = torch::tensor(codes->codes).view({-1, codes->num_frames});
@@ -102,6 +107,8 @@ void AddDecodeCommand(CLI::App& app, absl::Status& status) {
       ->required()
       ->check(CLI::ExistingFile);
   command->add_option("-o,--output", options->output, "Audio file to write")->required();
+  AddPrecisionOption(*command, options->precision,
+                     "As of `generate`, on a CPU; float16 decodes in float32");
   command->callback([options, &status] {
     status = CatchTorchErrors("decode", [&] { return Decode(*options); });
   });

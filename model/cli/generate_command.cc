@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +14,7 @@
 #include "model/audio/audio_file.h"
 #include "model/cli/codes_file.h"
 #include "model/cli/generation_options.h"
+#include "model/cli/precision_option.h"
 #include "model/generator.h"
 
 namespace magnet {
@@ -31,11 +31,6 @@ struct GenerateOptions {
   GeneratorOptions engine;
   bool quiet = false;
 };
-
-const std::map<std::string, Precision> kPrecisions = {{"auto", Precision::kAuto},
-                                                      {"float32", Precision::kFloat32},
-                                                      {"bfloat16", Precision::kBFloat16},
-                                                      {"float16", Precision::kFloat16}};
 
 // "[########............]  40 %  stage 1/4  step 12/20", redrawn in place.
 class StepLine {
@@ -168,17 +163,14 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
   command->add_option("--save-codes", options->save_codes,
                       "Also save the codes, as safetensors `codes` [K, T]");
   options->engine.device = "auto";
-  options->engine.precision = Precision::kAuto;
   command
       ->add_option("--device", options->engine.device,
                    "auto, cpu, cuda or cuda:N; auto: a GPU where there is one")
       ->capture_default_str();
-  command
-      ->add_option("--precision", options->engine.precision,
-                   "Of the transformer's arithmetic; auto: float16 on a GPU, on a CPU bfloat16 where it "
-                   "has instructions for it (AMX, AVX-512 BF16), else float32")
-      ->transform(CLI::CheckedTransformer(kPrecisions, CLI::ignore_case))
-      ->default_str("auto");
+  AddPrecisionOption(
+      *command, options->engine.precision,
+      "Of the model's arithmetic; auto: float16 on a GPU, on a CPU bfloat16 where it "
+      "has instructions for it (AMX, AVX-512 BF16), else float32");
   command->add_option("--threads", options->engine.num_threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -41,7 +41,7 @@ class CroppedTransposedConvStream : public LayerStream {
 
   torch::Tensor Rest(const torch::Tensor& x, bool last) {
     if (!last || !tail_.defined()) {
-      return x.new_empty({x.size(0), conv_.options().out_channels, 0});
+      return torch::empty({x.size(0), conv_.options().out_channels, 0}, conv_.bias().options());
     }
     return (tail_ + conv_.bias().unsqueeze(1))
         .narrow(/*dim=*/2, /*start=*/0, crop_.total() - crop_.right);

@@ -59,7 +59,8 @@ class PaddedConvStream : public LayerStream {
   }
 
   torch::Tensor Hold(torch::Tensor x) {
-    torch::Tensor none = x.new_empty({x.size(0), conv_.options().out_channels, 0});
+    torch::Tensor none =
+        torch::empty({x.size(0), conv_.options().out_channels, 0}, conv_.bias().options());
     context_ = std::move(x);
     return none;
   }

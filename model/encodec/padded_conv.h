@@ -52,6 +52,7 @@ class PaddedConv : public SeanetLayer {
   torch::Tensor Convolve(const torch::Tensor& x, int64_t zeros = 0) const;
 
   const PaddedConvOptions& options() const { return options_; }
+  const torch::Tensor& bias() const { return conv_->bias; }  // [out]
 
   // Padding of an input that is a multiple of the stride, and of any input.
   Padding padding() const;

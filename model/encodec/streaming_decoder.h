@@ -12,7 +12,7 @@
 namespace magnet {
 
 // One clip's decoding. What the calls of Push return, put together, equals
-// EncodecModel::Decode of all codes within 1e-4, whatever the chunks' sizes.
+// EncodecModel::Decode of all codes within 1e-4 (in float32), whatever the chunks' sizes.
 // Every layer carries its own state (LSTM state, last inputs of a convolution,
 // unfinished outputs of a transposed one), so a frame costs the same wherever
 // it stands, and memory does not grow with the clip. The bytes of a sample

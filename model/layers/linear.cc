@@ -14,6 +14,24 @@ DenseImpl::DenseImpl(int in, int out, bool with_bias) {
   if (with_bias) bias = register_parameter("bias", torch::zeros({out}));
 }
 
+torch::Tensor DenseImpl::forward(const torch::Tensor& x) {
+  return packed_.defined() ? packed_.Multiply(x, bias) : torch::linear(x, weight, bias);
+}
+
+torch::Tensor DenseImpl::ForwardGelu(const torch::Tensor& x) {
+  return packed_.defined() ? packed_.Multiply(x, bias, Activation::kGelu)
+                           : torch::gelu(torch::linear(x, weight, bias));
+}
+
+void DenseImpl::Pack() {
+  packed_ = PackedWeight(weight);
+  DropElements(weight);
+}
+
+void DropElements(torch::Tensor& parameter) {
+  parameter.set_data(torch::empty({0}, parameter.options()));
+}
+
 TokenEmbeddingImpl::TokenEmbeddingImpl(int num_ids, int dim) {
   torch::Tensor rows = torch::empty({num_ids, dim});
   if (!UninitializedWeights::active()) rows.normal_(0.0, 1.0 / std::sqrt(static_cast<double>(dim)));

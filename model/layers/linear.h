@@ -3,6 +3,7 @@
 #ifndef MAGNET_MODEL_LAYERS_LINEAR_H_
 #define MAGNET_MODEL_LAYERS_LINEAR_H_
 
+#include "model/layers/packed_weight.h"
 #include "model/torch.h"
 
 namespace magnet {
@@ -13,10 +14,19 @@ class DenseImpl : public torch::nn::Module {
  public:
   DenseImpl(int in, int out, bool with_bias);
 
-  torch::Tensor forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }
+  torch::Tensor forward(const torch::Tensor& x);
+  // gelu(forward(x)); where the weight is packed, in one pass.
+  torch::Tensor ForwardGelu(const torch::Tensor& x);
+
+  // For inference, once the weight is final, and bfloat16: see PackedWeight. `weight` has no
+  // elements afterwards.
+  void Pack();
 
   torch::Tensor weight;  // [out, in]
   torch::Tensor bias;    // [out], or undefined
+
+ private:
+  PackedWeight packed_;
 };
 TORCH_MODULE(Dense);
 
@@ -34,6 +44,9 @@ TORCH_MODULE(TokenEmbedding);
 
 // [out, in], set as DenseImpl's weight is; for layers that hold one themselves.
 torch::Tensor NewDenseWeight(int out, int in);
+
+// Leaves a parameter its type and place, and none of its memory.
+void DropElements(torch::Tensor& parameter);
 
 }  // namespace magnet
 

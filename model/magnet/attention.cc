@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace magnet {
 namespace {
@@ -13,14 +14,6 @@ torch::Tensor SplitHeads(const torch::Tensor& x, int num_heads) {
 
 // [B, H, N, D/H] -> [B, N, D]
 torch::Tensor MergeHeads(const torch::Tensor& x) { return x.transpose(1, 2).flatten(2); }
-
-// Rows [part * D, (part + count) * D) of a stacked projection.
-torch::Tensor ProjectParts(const torch::Tensor& x, const torch::Tensor& weight,
-                           const torch::Tensor& bias, int part, int count) {
-  const int64_t dim = weight.size(1);
-  return torch::linear(x, weight.narrow(0, part * dim, count * dim),
-                       bias.defined() ? bias.narrow(0, part * dim, count * dim) : bias);
-}
 
 // softmax(q k^T / sqrt(width) + mask) v as whole products. In bfloat16 on a CPU, LibTorch's
 // fused attention calls thousands of tiny ones a pass, each with its own set-up.
@@ -43,28 +36,69 @@ torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch
   return torch::scaled_dot_product_attention(q, k, v, optional_mask);
 }
 
+InProjection RegisterInProjection(torch::nn::Module& attention, int dim, bool bias) {
+  torch::Tensor weight =
+      attention.register_parameter("in_proj_weight", NewDenseWeight(3 * dim, dim));
+  if (!bias) return {std::move(weight), {}};
+  return {std::move(weight), attention.register_parameter("in_proj_bias", torch::zeros({3 * dim}))};
+}
+
 }  // namespace
 
-SelfAttentionImpl::SelfAttentionImpl(int dim, int num_heads, bool bias) : num_heads_(num_heads) {
-  in_proj_weight_ = register_parameter("in_proj_weight", NewDenseWeight(3 * dim, dim));
-  if (bias) in_proj_bias_ = register_parameter("in_proj_bias", torch::zeros({3 * dim}));
+InProjection::InProjection(torch::Tensor weight, torch::Tensor bias)
+    : weight_(std::move(weight)), bias_(std::move(bias)), dim_(weight_.size(1)) {}
+
+torch::Tensor InProjection::Queries(const torch::Tensor& x) const {
+  const torch::Tensor bias = bias_.defined() ? bias_.narrow(0, 0, dim_) : bias_;
+  if (packed_queries_.defined()) return packed_queries_.Multiply(x, bias);
+  return torch::linear(x, weight_.narrow(0, 0, dim_), bias);
+}
+
+std::vector<torch::Tensor> InProjection::KeysAndValues(const torch::Tensor& x) const {
+  const torch::Tensor bias = bias_.defined() ? bias_.narrow(0, dim_, 2 * dim_) : bias_;
+  const torch::Tensor both = packed_keys_and_values_.defined()
+                                 ? packed_keys_and_values_.Multiply(x, bias)
+                                 : torch::linear(x, weight_.narrow(0, dim_, 2 * dim_), bias);
+  return both.chunk(2, -1);
+}
+
+std::vector<torch::Tensor> InProjection::All(const torch::Tensor& x) const {
+  if (!packed_queries_.defined()) return torch::linear(x, weight_, bias_).chunk(3, -1);
+  const auto keys_and_values = KeysAndValues(x);
+  return {Queries(x), keys_and_values[0], keys_and_values[1]};
+}
+
+torch::Tensor InProjection::value_bias() const {
+  return bias_.defined() ? bias_.narrow(0, 2 * dim_, dim_) : bias_;
+}
+
+void InProjection::Pack() {
+  packed_queries_ = PackedWeight(weight_.narrow(0, 0, dim_));
+  packed_keys_and_values_ = PackedWeight(weight_.narrow(0, dim_, 2 * dim_));
+  DropElements(weight_);
+}
+
+SelfAttentionImpl::SelfAttentionImpl(int dim, int num_heads, bool bias)
+    : num_heads_(num_heads), in_proj_(RegisterInProjection(*this, dim, bias)) {
   out_proj_ = register_module("out_proj", Dense(dim, dim, bias));
+}
+
+void SelfAttentionImpl::Pack() {
+  in_proj_.Pack();
+  out_proj_->Pack();
+}
+
+std::vector<torch::Tensor> SelfAttentionImpl::Project(const torch::Tensor& x,
+                                                      const torch::Tensor& query_rows) const {
+  if (!query_rows.defined()) return in_proj_.All(x);
+  const auto keys_and_values = in_proj_.KeysAndValues(x);
+  return {in_proj_.Queries(x.index_select(1, query_rows)), keys_and_values[0], keys_and_values[1]};
 }
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& query_rows,
                                          const Visibility& visibility) {
-  torch::Tensor q, k, v;
-  if (query_rows.defined()) {
-    q = ProjectParts(x.index_select(1, query_rows), in_proj_weight_, in_proj_bias_, 0, 1);
-    const auto kv = ProjectParts(x, in_proj_weight_, in_proj_bias_, 1, 2).chunk(2, -1);
-    k = kv[0];
-    v = kv[1];
-  } else {
-    const auto qkv = torch::linear(x, in_proj_weight_, in_proj_bias_).chunk(3, -1);
-    q = qkv[0];
-    k = qkv[1];
-    v = qkv[2];
-  }
+  const auto projected = Project(x, query_rows);
+  const torch::Tensor &q = projected[0], &k = projected[1], &v = projected[2];
   if (!visibility.ranges.empty()) {
     const torch::Tensor attended =
         AttendToRanges(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
@@ -76,28 +110,30 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Te
   return out_proj_(MergeHeads(attended));
 }
 
-CrossAttentionImpl::CrossAttentionImpl(int dim, int num_heads, bool bias) : num_heads_(num_heads) {
-  in_proj_weight_ = register_parameter("in_proj_weight", NewDenseWeight(3 * dim, dim));
-  if (bias) in_proj_bias_ = register_parameter("in_proj_bias", torch::zeros({3 * dim}));
+CrossAttentionImpl::CrossAttentionImpl(int dim, int num_heads, bool bias)
+    : num_heads_(num_heads), in_proj_(RegisterInProjection(*this, dim, bias)) {
   out_proj_ = register_module("out_proj", Dense(dim, dim, bias));
 }
 
+void CrossAttentionImpl::Pack() {
+  in_proj_.Pack();
+  out_proj_->Pack();
+}
+
 LayerKv CrossAttentionImpl::Project(const torch::Tensor& conditions) {
-  const auto kv = ProjectParts(conditions, in_proj_weight_, in_proj_bias_, 1, 2).chunk(2, -1);
+  const auto kv = in_proj_.KeysAndValues(conditions);
   return {SplitHeads(kv[0], num_heads_), SplitHeads(kv[1], num_heads_)};
 }
 
 torch::Tensor CrossAttentionImpl::forward(const torch::Tensor& x, const LayerKv& text,
                                           const torch::Tensor& score_bias) {
-  const torch::Tensor q =
-      SplitHeads(ProjectParts(x, in_proj_weight_, in_proj_bias_, 0, 1), num_heads_);
+  const torch::Tensor q = SplitHeads(in_proj_.Queries(x), num_heads_);
   return out_proj_(MergeHeads(Attend(q, text.keys, text.values, score_bias)));
 }
 
 torch::Tensor CrossAttentionImpl::NullOutput() {
-  if (!in_proj_bias_.defined()) return {};
-  const int64_t dim = in_proj_weight_.size(1);
-  return out_proj_(in_proj_bias_.narrow(0, 2 * dim, dim));
+  const torch::Tensor value_bias = in_proj_.value_bias();
+  return value_bias.defined() ? out_proj_(value_bias) : value_bias;
 }
 
 }  // namespace magnet

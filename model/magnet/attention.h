@@ -22,6 +22,28 @@ struct Visibility {
   std::vector<KeyRange> ranges;  // M, instead of a mask; or empty
 };
 
+// What an attention stacks into one weight: queries, keys and values.
+class InProjection {
+ public:
+  InProjection() = default;
+  // The parameters [3D, D], and [3D] or undefined. Shares them.
+  InProjection(torch::Tensor weight, torch::Tensor bias);
+
+  torch::Tensor Queries(const torch::Tensor& x) const;                     // [..., D] -> [..., D]
+  std::vector<torch::Tensor> KeysAndValues(const torch::Tensor& x) const;  // two of [..., D]
+  std::vector<torch::Tensor> All(const torch::Tensor& x) const;            // three of [..., D]
+
+  torch::Tensor value_bias() const;  // [D] or undefined
+
+  // As DenseImpl::Pack.
+  void Pack();
+
+ private:
+  torch::Tensor weight_, bias_;
+  int64_t dim_ = 0;
+  PackedWeight packed_queries_, packed_keys_and_values_;
+};
+
 // Attention of frames to frames.
 class SelfAttentionImpl : public torch::nn::Module {
  public:
@@ -33,11 +55,16 @@ class SelfAttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& query_rows,
                         const Visibility& visibility);
 
+  // As DenseImpl::Pack.
+  void Pack();
+
  private:
+  // Queries of the rows `query_rows`, or of all; keys and values of all.
+  std::vector<torch::Tensor> Project(const torch::Tensor& x, const torch::Tensor& query_rows) const;
+
   const int num_heads_;
-  torch::Tensor in_proj_weight_;  // [3D, D]: queries, keys, values
-  torch::Tensor in_proj_bias_;    // [3D] or undefined
-  Dense out_proj_{nullptr};       // D -> D
+  InProjection in_proj_;     // in_proj_weight, in_proj_bias
+  Dense out_proj_{nullptr};  // D -> D
 };
 TORCH_MODULE(SelfAttention);
 
@@ -60,11 +87,13 @@ class CrossAttentionImpl : public torch::nn::Module {
   // biases, where it is zero.
   torch::Tensor NullOutput();
 
+  // As DenseImpl::Pack.
+  void Pack();
+
  private:
   const int num_heads_;
-  torch::Tensor in_proj_weight_;  // [3D, D]: queries, keys, values
-  torch::Tensor in_proj_bias_;    // [3D] or undefined
-  Dense out_proj_{nullptr};       // D -> D
+  InProjection in_proj_;     // in_proj_weight, in_proj_bias
+  Dense out_proj_{nullptr};  // D -> D
 };
 TORCH_MODULE(CrossAttention);
 

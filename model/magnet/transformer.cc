@@ -101,7 +101,14 @@ torch::Tensor TransformerLayerImpl::CrossAttend(const torch::Tensor& x, const La
 }
 
 torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
-  return x + linear2_(torch::gelu(linear1_(norm2_(x).to(linear1_->weight.dtype()))));
+  return x + linear2_(linear1_->ForwardGelu(norm2_(x).to(linear1_->weight.dtype())));
+}
+
+void TransformerLayerImpl::Pack() {
+  self_attn->Pack();
+  cross_attention->Pack();
+  linear1_->Pack();
+  linear2_->Pack();
 }
 
 void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
@@ -110,6 +117,12 @@ void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
                        item.key() == kBeatQuery;
     item.value().set_data(item.value().to(exact ? torch::kFloat : dtype));
   }
+}
+
+void MagnetTransformerImpl::Pack() {
+  const torch::NoGradGuard no_grad;
+  for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack();
+  for (const auto& head : *linears_) head->as<Dense>()->Pack();
 }
 
 MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(config) {

@@ -80,6 +80,9 @@ class TransformerLayerImpl : public torch::nn::Module {
                             const torch::Tensor& score_bias);
   torch::Tensor FeedForward(const torch::Tensor& x);
 
+  // As DenseImpl::Pack.
+  void Pack();
+
  private:
   torch::nn::LayerNorm norm1_{nullptr}, norm_cross_{nullptr}, norm2_{nullptr};  // D
   Dense linear1_{nullptr};                                                      // D -> ffn_dim
@@ -99,6 +102,11 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // that layers add to in float32, where a sum of many layers would lose most. For Pass and
   // forward; packed steps want every parameter in one type, which to(dtype) gives.
   void ComputeIn(torch::Dtype dtype);
+
+  // For Pass alone, once the weights are loaded, in bfloat16 on a CPU that gains by it
+  // (model/device.h): the layers' weights and the heads' as PackedWeight. These
+  // parameters have no elements afterwards.
+  void Pack();
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
   torch::Tensor ProjectText(const torch::Tensor& text_states);

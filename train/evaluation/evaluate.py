@@ -63,7 +63,8 @@ def parse_arguments():
     add("--seed", type=int, default=1, help="of everything that is drawn")
     add("--probe-seed", type=int, default=1000, help="of the probes' music, where it is composed")
     add("--precision", default="auto", choices=["auto", "float32", "bfloat16", "float16"],
-        help="of the model that generates, as magnet-model takes it")
+        help="of the model's arithmetic, as magnet-model takes it; auto depends on the machine, and "
+             "what is kept in the cache does not know which it was")
     add("--workers", type=int, default=os.cpu_count(), help="processes")
     add("--magnet-model", default="build/release/model/cli/magnet-model", help="program")
     add("--magnet-train", default="build/release/train/magnet-train", help="program")

@@ -55,7 +55,8 @@ class Bundle:
 
     def reconstruct(self, path):
         """-> (audio file, codes file): the clip through the codec."""
-        stem = self.cache / "reconstructions" / digest(self.codec_id, analysis.content_hash(path))
+        stem = self.cache / "reconstructions" / digest(
+            self.codec_id, self.precision, analysis.content_hash(path))
         audio, codes = stem.with_suffix(".wav"), stem.with_suffix(".safetensors")
         stem.parent.mkdir(parents=True, exist_ok=True)
         if not codes.exists():
@@ -64,7 +65,7 @@ class Bundle:
             unfinished.rename(codes)
         if not audio.exists():
             unfinished = stem.with_suffix(".part.wav")
-            self._run("decode", codes, "--output", unfinished)
+            self._run("decode", codes, "--output", unfinished, "--precision", self.precision)
             unfinished.rename(audio)
         return audio, codes
 
