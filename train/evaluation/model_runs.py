@@ -55,16 +55,16 @@ class Bundle:
 
     def reconstruct(self, path):
         """-> (audio file, codes file): the clip through the codec."""
-        stem = self.cache / "reconstructions" / digest(
-            self.codec_id, self.precision, analysis.content_hash(path))
-        audio, codes = stem.with_suffix(".wav"), stem.with_suffix(".safetensors")
+        stem = self.cache / "reconstructions" / digest(self.codec_id, analysis.content_hash(path))
+        codes = stem.with_suffix(".safetensors")  # of any precision: encoding has one
+        audio = stem.with_suffix(f".{self.precision}.wav")
         stem.parent.mkdir(parents=True, exist_ok=True)
         if not codes.exists():
             unfinished = stem.with_suffix(".part.safetensors")
             self._run("encode", path, "--save-codes", unfinished)
             unfinished.rename(codes)
         if not audio.exists():
-            unfinished = stem.with_suffix(".part.wav")
+            unfinished = stem.with_suffix(f".{self.precision}.part.wav")
             self._run("decode", codes, "--output", unfinished, "--precision", self.precision)
             unfinished.rename(audio)
         return audio, codes
