@@ -24,10 +24,10 @@
 
 #include "absl/strings/str_format.h"
 #include "model/clip_generation.h"
-#include "model/device.h"
 #include "model/heap.h"
 #include "model/t5/t5_encoder.h"
 #include "model/torch.h"
+#include "model/torch_type.h"
 
 namespace magnet {
 namespace {
@@ -76,10 +76,11 @@ class EngineBench {
         transformer_(config_.lm),
         codec_(config_.codec) {
     text_->ResetParameters();
-    const torch::Dtype dtype = options.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat;
-    transformer_->ComputeIn(dtype);
-    if (dtype == torch::kBFloat16 && CpuGainsByBFloat16()) transformer_->Pack();
-    codec_->DecodeIn(dtype);
+    const CpuPrecision precision =
+        PrecisionOnCpu(options.dtype == "bfloat16" ? Precision::kBFloat16 : Precision::kFloat32);
+    transformer_->ComputeIn(TorchType(precision.transformer));
+    if (precision.packs_weights) transformer_->Pack();
+    codec_->DecodeIn(TorchType(precision.codec_decoder));
     const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
     condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});
     const int frames = options.window_frames;

@@ -2,9 +2,6 @@
 
 #include <dlfcn.h>
 #include <torch/cuda.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include <cstdlib>
 #include <filesystem>
@@ -78,21 +75,6 @@ absl::StatusOr<Device> ChooseDevice(std::string_view name) {
 
 std::string Describe(const Device& device) {
   return device.is_cuda() ? absl::StrCat("CUDA GPU ", device.index) : "CPU";
-}
-
-// CPUID leaf 7: AMX-BF16 is edx bit 22 of subleaf 0, AVX512_BF16 eax bit 5 of subleaf 1.
-bool CpuGainsByBFloat16() {
-#if defined(__x86_64__)
-  // What LibTorch asks for besides; tells also whether the system keeps such registers.
-  if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
-      !__builtin_cpu_supports("avx512dq")) {
-    return false;
-  }
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0) return true;
-  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1) != 0) return true;
-#endif
-  return false;
 }
 
 absl::StatusOr<std::unique_ptr<StepKernels>> LoadCudaStepKernels(int gpu_index) {

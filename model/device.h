@@ -35,9 +35,6 @@ absl::StatusOr<Device> ChooseDevice(std::string_view name);
 // "CPU", "CUDA GPU 0".
 std::string Describe(const Device& device);
 
-// The CPU has matrix instructions for bfloat16 (AMX or AVX-512 BF16).
-bool CpuGainsByBFloat16();
-
 // The kernels of the GPU with this index, from libmagnet_cuda.so: the file that
 // MAGNET_CUDA_LIBRARY names, or the one beside the program, in ../lib/magnet, beside
 // libtorch_cpu.so, or where the system's loader looks. FAILED_PRECONDITION says what

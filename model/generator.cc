@@ -16,34 +16,18 @@
 #include "model/packed_steps.h"
 #include "model/torch.h"
 #include "model/torch_errors.h"
+#include "model/torch_type.h"
 
 namespace magnet {
 namespace {
 
-torch::Dtype TypeOnCpu(Precision precision) {
-  switch (precision) {
-    case Precision::kBFloat16:
-      return torch::kBFloat16;
-    case Precision::kFloat16:
-      return torch::kHalf;
-    case Precision::kAuto:
-      return CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
-    case Precision::kFloat32:
-      return torch::kFloat;
-  }
-  return torch::kFloat;
-}
-
-// The codec follows the transformer where that makes it faster.
-torch::Dtype CodecTypeOnCpu(torch::Dtype dtype) {
-  return dtype == torch::kBFloat16 && CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat;
-}
-
 // Where an engine's modules lie, and what packs its steps.
 struct Placement {
   torch::Device device = torch::kCPU;
-  torch::Dtype dtype = torch::kFloat;    // of the transformer
-  std::unique_ptr<StepKernels> kernels;  // null: a pass per clip
+  torch::Dtype dtype = torch::kFloat;          // of the transformer
+  std::unique_ptr<StepKernels> kernels{};      // null: a pass per clip
+  torch::Dtype decoder_dtype = torch::kFloat;  // of the codec's decoder, on a CPU
+  bool packs_weights = false;                  // the transformer's
 };
 
 absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) {
@@ -59,6 +43,13 @@ absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) 
                    torch::kHalf, *std::move(kernels)};
 }
 
+Placement PlaceOnCpu(Precision precision) {
+  const CpuPrecision found = PrecisionOnCpu(precision);
+  return {.dtype = TorchType(found.transformer),
+          .decoder_dtype = TorchType(found.codec_decoder),
+          .packs_weights = found.packs_weights};
+}
+
 absl::StatusOr<Placement> Place(const GeneratorOptions& options) {
   const auto device = ChooseDevice(options.device);
   if (!device.ok()) return device.status();
@@ -66,7 +57,7 @@ absl::StatusOr<Placement> Place(const GeneratorOptions& options) {
     auto placement = PlaceOnGpu(*device, options.precision);
     if (placement.ok() || options.device != "auto") return placement;
   }
-  return Placement{torch::kCPU, TypeOnCpu(options.precision), nullptr};
+  return PlaceOnCpu(options.precision);
 }
 
 absl::Status DescribeViolations(const std::vector<SpecViolation>& violations) {
@@ -199,7 +190,7 @@ absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, const Pl
       LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
   if (!loaded.ok()) return loaded;
   engine.codec->to(placement.device);
-  if (placement.device.is_cpu()) engine.codec->DecodeIn(CodecTypeOnCpu(placement.dtype));
+  if (placement.device.is_cpu()) engine.codec->DecodeIn(placement.decoder_dtype);
   return absl::OkStatus();
 }
 
@@ -239,7 +230,7 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   int64_t text_bytes = 0;
   for (const auto& [name, tensor] : bundle->text_encoder) text_bytes += 4 * tensor.numel();
   const int64_t bytes = ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
-  if (placement.dtype == torch::kBFloat16 && CpuGainsByBFloat16()) engine.transformer->Pack();
+  if (placement.packs_weights) engine.transformer->Pack();
   return bytes;
 }
 

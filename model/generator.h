@@ -29,6 +29,7 @@
 #include "absl/types/span.h"
 #include "model/generation_spec.h"
 #include "model/model_config.h"
+#include "model/precision.h"
 
 namespace magnet {
 
@@ -109,10 +110,6 @@ class Generator {
   // Bytes of the model's weights.
   virtual int64_t memory_bytes() const = 0;
 };
-
-// kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
-// (CpuGainsByBFloat16), else float32.
-enum class Precision { kFloat32, kBFloat16, kFloat16, kAuto };
 
 struct GeneratorOptions {
   // auto, cpu, cuda or cuda:N (model/device.h). auto takes the first GPU where there

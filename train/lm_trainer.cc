@@ -10,14 +10,13 @@
 #include "absl/strings/str_join.h"
 #include "train/annotations.h"
 #include "train/masked_loss.h"
+#include "train/zero_head.h"
 
 namespace magnet {
 namespace {
 
 constexpr char kLmPrefix[] = "lm.";
 constexpr char kTextPrefix[] = "text_encoder.";
-constexpr char kTextHeadPrefix[] = "text_head.";
-constexpr char kClipLabelPrefix[] = "clip_label_head.";
 constexpr char kFrameLabelPrefix[] = "frame_label_head.";
 constexpr char kAveragePrefix[] = "average.";
 
@@ -71,18 +70,6 @@ std::string BeatsText(const BeatConfig& beats) {
                       beats.min_frames_per_beat, "-", beats.max_frames_per_beat);
 }
 
-// A head that knows nothing yet.
-Dense NewHead(int64_t inputs, int64_t outputs, const torch::Device& device) {
-  Dense head(inputs, outputs, /*with_bias=*/false);
-  torch::nn::init::zeros_(head->weight);
-  head->to(device);
-  return head;
-}
-
-int64_t Sum(const std::vector<int64_t>& classes) {
-  return std::accumulate(classes.begin(), classes.end(), int64_t{0});
-}
-
 }  // namespace
 
 LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSet& training,
@@ -104,14 +91,15 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
                                                          parts_.config.lm, std::move(options));
   }
   const LmConfig& lm = parts_.config.lm;
-  const bool text_first = config_.text_first.steps > 0, annotated = config_.annotation_weight > 0;
-  if (text_first) text_head_ = NewHead(lm.text_dim, lm.num_codebooks * lm.card, device_.device);
-  if (text_first && annotated) {
-    clip_label_head_ =
-        NewHead(lm.text_dim, Sum(ClipLabelClasses(parts_.label_kinds)), device_.device);
+  const bool annotated = config_.annotation_weight > 0;
+  if (config_.text_first.steps > 0) {
+    text_heads_.emplace(lm, annotated ? &parts_.label_kinds : nullptr, device_.device);
   }
-  if (annotated)
-    frame_label_head_ = NewHead(lm.dim, Sum(FrameLabelClasses(parts_.label_kinds)), device_.device);
+  if (annotated) {
+    const auto classes = FrameLabelClasses(parts_.label_kinds);
+    frame_label_head_ = ZeroHead(
+        lm.dim, std::accumulate(classes.begin(), classes.end(), int64_t{0}), device_.device);
+  }
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
 }
 
@@ -130,8 +118,7 @@ TensorMap LmTrainer::Trained() const {
 
 std::vector<std::pair<std::string, Dense>> LmTrainer::Heads() const {
   std::vector<std::pair<std::string, Dense>> heads;
-  if (text_head_) heads.emplace_back(kTextHeadPrefix, text_head_);
-  if (clip_label_head_) heads.emplace_back(kClipLabelPrefix, clip_label_head_);
+  if (text_heads_.has_value()) heads = text_heads_->Heads();
   if (frame_label_head_) heads.emplace_back(kFrameLabelPrefix, frame_label_head_);
   return heads;
 }
@@ -190,18 +177,9 @@ torch::Tensor LmTrainer::TextLoss(const TextBatch& batch) {
   const AutocastGuard autocast(device_);
   const torch::Tensor mask = batch.token_mask.to(device_.device);
   const torch::Tensor states = TextStates(batch.token_ids, batch.token_mask);
-  const torch::Tensor seen = mask.unsqueeze(2);                      // [B, S, 1]
-  const torch::Tensor means = (states * seen).sum(1) / seen.sum(1);  // [B, text_dim]
-  const torch::Tensor logits =
-      text_head_(means).to(torch::kFloat).view(batch.code_shares.sizes());  // [B, K, card]
-  const torch::Tensor shares = batch.code_shares.to(device_.device);
-  torch::Tensor loss = -(shares * logits.log_softmax(-1)).sum() / parts_.config.lm.num_codebooks;
-  if (batch.beat_labels.defined()) {
-    loss = loss + BeatLoss(parts_.lm->BeatLogits(states, mask), batch.beat_labels);
-  }
-  if (!clip_label_head_) return loss;
-  return loss + SummedLabelLoss(clip_label_head_(means), batch.clip_labels.to(device_.device),
-                                ClipLabelClasses(parts_.label_kinds));
+  const torch::Tensor loss = text_heads_->Loss(states, mask, batch);
+  if (!batch.beat_labels.defined()) return loss;
+  return loss + BeatLoss(parts_.lm->BeatLogits(states, mask), batch.beat_labels);
 }
 
 torch::Tensor LmTrainer::BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels) {

@@ -4,6 +4,7 @@
 #define MAGNET_TRAIN_LM_TRAINER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "train/lm_parts.h"
 #include "train/optimizer.h"
 #include "train/process_group.h"
+#include "train/text_heads.h"
 #include "train/training_config.h"
 #include "train/training_device.h"
 #include "train/training_loop.h"
@@ -38,10 +40,8 @@ namespace magnet {
 // the captions; its loss counts half beside the codes'.
 //
 // The first text_first.steps updates are of another kind:
-//   captions -> text states -> mean over the tokens -> text_head -> cross-entropy to
-//   how often each code of each codebook occurs in the clip; with annotation_weight, also
-//   from another head to its key, tempo and labels, each with the weight 1; with lm.beats,
-//   likewise from the beat head.
+//   captions -> text states -> cross-entropy of TextHeads, with labels where there is an
+//   annotation_weight; with lm.beats, likewise from the beat head; each with the weight 1.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -101,9 +101,8 @@ class LmTrainer : public TrainingTask {
   ProcessGroup& processes_;
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
-  Dense text_head_{nullptr};         // text_dim -> K card, null without text_first
-  Dense clip_label_head_{nullptr};   // text_dim -> classes, null unless both are used
-  Dense frame_label_head_{nullptr};  // D -> classes, null without annotation_weight
+  std::optional<TextHeads> text_heads_;  // none without text_first
+  Dense frame_label_head_{nullptr};      // D -> classes, null without annotation_weight
   std::unique_ptr<Optimizer> optimizer_;
 };
 

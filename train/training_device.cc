@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/device.h"
+#include "model/precision.h"
 
 namespace magnet {
 namespace {

@@ -10,12 +10,12 @@
 #include "model/bundle.h"
 #include "model/cli/codes_file.h"
 #include "model/cli/precision_option.h"
-#include "model/device.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/given_codes.h"
 #include "model/layers/uninitialized_weights.h"
 #include "model/torch.h"
 #include "model/torch_errors.h"
+#include "model/torch_type.h"
 
 namespace magnet {
 namespace {
@@ -69,9 +69,7 @@ absl::Status Decode(const CodecOptions& options) {
   const auto codes = ReadCodesFile(options.input, config.num_codebooks);
   if (!codes.ok()) return codes.status();
   if (auto s = CheckCodeRange(*codes, config.codebook_size, options.input); !s.ok()) return s;
-  const bool is_brief =
-      options.precision == Precision::kAuto || options.precision == Precision::kBFloat16;
-  (*codec)->DecodeIn(is_brief && CpuGainsByBFloat16() ? torch::kBFloat16 : torch::kFloat);
+  (*codec)->DecodeIn(TorchType(PrecisionOnCpu(options.precision).codec_decoder));
   constexpr int kChunkFrames = 50;
   const torch::InferenceMode inference;
   const torch::Tensor all = torch::tensor(codes->codes).view({-1, codes->num_frames});

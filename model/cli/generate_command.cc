@@ -162,6 +162,11 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
       ->excludes("--prompt");
   command->add_option("--save-codes", options->save_codes,
                       "Also save the codes, as safetensors `codes` [K, T]");
+  command
+      ->add_option("--max-seconds", options->engine.limits.max_duration_seconds,
+                   "Longest clip that --seconds may ask for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   options->engine.device = "auto";
   command
       ->add_option("--device", options->engine.device,

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "model/generator.h"
+#include "model/precision.h"
 
 namespace magnet {
 

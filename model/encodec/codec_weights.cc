@@ -13,6 +13,16 @@ ConvWeightsImpl::ConvWeightsImpl(at::IntArrayRef sizes, int64_t out_channels) {
   bias = register_parameter("bias", NewUniformWeight({out_channels}, bound));
 }
 
+void ConvWeightsImpl::LayOutForRows(torch::Dtype dtype, at::IntArrayRef order) {
+  weight.set_data(weight.permute(order).to(dtype).contiguous().permute(order));
+  bias.set_data(bias.to(dtype));
+  by_rows_ = true;
+}
+
+torch::Tensor ConvWeightsImpl::Input(const torch::Tensor& x) const {
+  return by_rows_ ? x.to(weight.scalar_type()) : x;
+}
+
 LstmWeightsImpl::LstmWeightsImpl(int64_t channels, int64_t num_layers) : num_layers_(num_layers) {
   const double bound = 1 / std::sqrt(static_cast<double>(channels));
   const auto add = [&](const std::string& name, at::IntArrayRef sizes) {

@@ -19,8 +19,19 @@ class ConvWeightsImpl : public torch::nn::Module {
   // fan_in is the product of the last two.
   ConvWeightsImpl(at::IntArrayRef sizes, int64_t out_channels);
 
+  // For products over rows: the weight in `dtype`, in memory in the order of its dimensions
+  // `order`, which is its own inverse; its shape stays.
+  void LayOutForRows(torch::Dtype dtype, at::IntArrayRef order);
+  bool by_rows() const { return by_rows_; }
+
+  // x in the weights' type, where they are for rows; else as it is: autocast sees to it.
+  torch::Tensor Input(const torch::Tensor& x) const;
+
   torch::Tensor weight;  // as `sizes`
   torch::Tensor bias;    // [out]
+
+ private:
+  bool by_rows_ = false;
 };
 TORCH_MODULE(ConvWeights);
 

@@ -74,10 +74,7 @@ Padding CroppedTransposedConv::crop() const {
 void CroppedTransposedConv::ComputeIn(torch::Dtype dtype) {
   TORCH_CHECK(options_.kernel_size == 2 * options_.stride,
               "a transposed convolution goes by rows where its kernel is two strides");
-  const torch::Tensor taps = conv_->weight.permute({0, 2, 1}).to(dtype).contiguous();
-  conv_->weight.set_data(taps.permute({0, 2, 1}));
-  conv_->bias.set_data(conv_->bias.to(dtype));
-  by_rows_ = true;
+  conv_->LayOutForRows(dtype, {0, 2, 1});
 }
 
 // An input makes two strides of outputs, and neighbours share one: the first halves of all
@@ -95,26 +92,21 @@ torch::Tensor CroppedTransposedConv::ConvolveRows(const torch::Tensor& rows) con
   return y.view({(n + 1) * options_.stride, options_.out_channels});
 }
 
-torch::Tensor CroppedTransposedConv::InTypeOfWeights(const torch::Tensor& x) const {
-  return by_rows_ ? x.to(conv_->weight.scalar_type()) : x;
-}
-
 torch::Tensor CroppedTransposedConv::Convolve(const torch::Tensor& x) const {
-  const torch::Tensor input = InTypeOfWeights(x);
-  if (by_rows_ && x.size(0) == 1) return FromRows(ConvolveRows(Rows(input)));
+  const torch::Tensor input = conv_->Input(x);
+  if (conv_->by_rows() && x.size(0) == 1) return FromRows(ConvolveRows(Rows(input)));
   return torch::conv_transpose1d(input, conv_->weight, conv_->bias, options_.stride);
 }
 
 torch::Tensor CroppedTransposedConv::forward(torch::Tensor x) {
-  x = InTypeOfWeights(x);
   const Padding crop = this->crop();
   // The library crops both ends alike, and can add to the right what it cropped
   // there too much.
   const int64_t both = crop.left;
   const int64_t give_back = std::max<int64_t>(crop.left - crop.right, 0);
   if (give_back < options_.stride) {
-    const torch::Tensor y =
-        torch::conv_transpose1d(x, conv_->weight, conv_->bias, options_.stride, both, give_back);
+    const torch::Tensor y = torch::conv_transpose1d(conv_->Input(x), conv_->weight, conv_->bias,
+                                                    options_.stride, both, give_back);
     return y.narrow(/*dim=*/2, /*start=*/0, x.size(2) * options_.stride);
   }
   return Convolve(x).narrow(/*dim=*/2, crop.left, x.size(2) * options_.stride);

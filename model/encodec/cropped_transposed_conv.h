@@ -43,11 +43,9 @@ class CroppedTransposedConv : public SeanetLayer {
 
  private:
   torch::Tensor ConvolveRows(const torch::Tensor& rows) const;
-  torch::Tensor InTypeOfWeights(const torch::Tensor& x) const;
 
   CroppedTransposedConvOptions options_;
-  ConvWeights conv_{nullptr};
-  bool by_rows_ = false;  // the weight lies in memory as [in, kernel, out]
+  ConvWeights conv_{nullptr};  // by rows: in memory as [in, kernel, out]
 };
 
 }  // namespace magnet

@@ -115,10 +115,7 @@ Padding PaddedConv::PaddingOf(int64_t num_inputs) const {
 
 void PaddedConv::ComputeIn(torch::Dtype dtype) {
   TORCH_CHECK(options_.stride == 1, "a convolution with a stride does not go by rows");
-  const torch::Tensor taps = conv_->weight.permute({2, 1, 0}).to(dtype).contiguous();
-  conv_->weight.set_data(taps.permute({2, 1, 0}));
-  conv_->bias.set_data(conv_->bias.to(dtype));
-  by_rows_ = true;
+  conv_->LayOutForRows(dtype, {2, 1, 0});
 }
 
 torch::Tensor PaddedConv::ConvolveRows(const torch::Tensor& rows) const {
@@ -143,8 +140,8 @@ torch::Tensor PaddedConv::ConvolveRowsToOne(const torch::Tensor& rows) const {
 }
 
 torch::Tensor PaddedConv::Convolve(const torch::Tensor& x, int64_t zeros) const {
-  const torch::Tensor input = by_rows_ ? x.to(conv_->weight.scalar_type()) : x;
-  if (by_rows_ && zeros == 0 && x.size(0) == 1) {
+  const torch::Tensor input = conv_->Input(x);
+  if (conv_->by_rows() && zeros == 0 && x.size(0) == 1) {
     const torch::Tensor rows = Rows(input);
     return FromRows(options_.out_channels == 1 ? ConvolveRowsToOne(rows) : ConvolveRows(rows));
   }

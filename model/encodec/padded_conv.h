@@ -63,8 +63,7 @@ class PaddedConv : public SeanetLayer {
   torch::Tensor ConvolveRowsToOne(const torch::Tensor& rows) const;
 
   PaddedConvOptions options_;
-  ConvWeights conv_{nullptr};
-  bool by_rows_ = false;  // the weight lies in memory as [kernel, in, out]
+  ConvWeights conv_{nullptr};  // by rows: in memory as [kernel, in, out]
 };
 
 }  // namespace magnet

@@ -28,7 +28,7 @@ torch::Tensor AttendByProducts(const torch::Tensor& q, const torch::Tensor& k,
   return torch::matmul(scores.softmax(-1), v);
 }
 
-// Of any number of queries in float32: for bfloat16 products, oneDNN would write a program for
+// For any number of queries in float32: for bfloat16 products, oneDNN would write a program for
 // each number.
 torch::Tensor AttendInFloat32(const torch::Tensor& q, const torch::Tensor& k,
                               const torch::Tensor& v, const torch::Tensor& mask) {
@@ -40,10 +40,11 @@ torch::Tensor AttendInFloat32(const torch::Tensor& q, const torch::Tensor& k,
       .to(q.scalar_type());
 }
 
+// `packed`: for generation, where the number of queries varies.
 torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
-                     const torch::Tensor& mask) {
+                     const torch::Tensor& mask, bool packed) {
   if (q.is_cpu() && q.scalar_type() == torch::kBFloat16) {
-    const bool whole = torch::GradMode::is_enabled() || q.size(2) == k.size(2);
+    const bool whole = !packed || q.size(2) == k.size(2);
     return whole ? AttendByProducts(q, k, v, mask) : AttendInFloat32(q, k, v, mask);
   }
   const c10::optional<torch::Tensor> optional_mask =
@@ -65,20 +66,19 @@ InProjection::InProjection(torch::Tensor weight, torch::Tensor bias)
 
 torch::Tensor InProjection::Queries(const torch::Tensor& x) const {
   const torch::Tensor bias = bias_.defined() ? bias_.narrow(0, 0, dim_) : bias_;
-  if (packed_queries_.defined()) return packed_queries_.Multiply(x, bias);
+  if (packed()) return packed_queries_.Multiply(x, bias);
   return torch::linear(x, weight_.narrow(0, 0, dim_), bias);
 }
 
 std::vector<torch::Tensor> InProjection::KeysAndValues(const torch::Tensor& x) const {
   const torch::Tensor bias = bias_.defined() ? bias_.narrow(0, dim_, 2 * dim_) : bias_;
-  const torch::Tensor both = packed_keys_and_values_.defined()
-                                 ? packed_keys_and_values_.Multiply(x, bias)
-                                 : torch::linear(x, weight_.narrow(0, dim_, 2 * dim_), bias);
+  const torch::Tensor both = packed() ? packed_keys_and_values_.Multiply(x, bias)
+                                      : torch::linear(x, weight_.narrow(0, dim_, 2 * dim_), bias);
   return both.chunk(2, -1);
 }
 
 std::vector<torch::Tensor> InProjection::All(const torch::Tensor& x) const {
-  if (!packed_queries_.defined()) return torch::linear(x, weight_, bias_).chunk(3, -1);
+  if (!packed()) return torch::linear(x, weight_, bias_).chunk(3, -1);
   const auto keys_and_values = KeysAndValues(x);
   return {Queries(x), keys_and_values[0], keys_and_values[1]};
 }
@@ -120,8 +120,9 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Te
                        visibility.ranges, num_heads_);
     return out_proj_(attended.to(q.scalar_type()));
   }
-  const torch::Tensor attended = Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_),
-                                        SplitHeads(v, num_heads_), visibility.mask);
+  const torch::Tensor attended =
+      Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_), SplitHeads(v, num_heads_),
+             visibility.mask, in_proj_.packed());
   return out_proj_(MergeHeads(attended));
 }
 
@@ -143,7 +144,7 @@ LayerKv CrossAttentionImpl::Project(const torch::Tensor& conditions) {
 torch::Tensor CrossAttentionImpl::forward(const torch::Tensor& x, const LayerKv& text,
                                           const torch::Tensor& score_bias) {
   const torch::Tensor q = SplitHeads(in_proj_.Queries(x), num_heads_);
-  return out_proj_(MergeHeads(Attend(q, text.keys, text.values, score_bias)));
+  return out_proj_(MergeHeads(Attend(q, text.keys, text.values, score_bias, in_proj_.packed())));
 }
 
 torch::Tensor CrossAttentionImpl::NullOutput() {

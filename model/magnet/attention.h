@@ -37,6 +37,7 @@ class InProjection {
 
   // As DenseImpl::Pack.
   void Pack();
+  bool packed() const { return packed_queries_.defined(); }
 
  private:
   torch::Tensor weight_, bias_;

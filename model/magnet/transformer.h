@@ -104,7 +104,7 @@ class MagnetTransformerImpl : public torch::nn::Module {
   void ComputeIn(torch::Dtype dtype);
 
   // For Pass alone, once the weights are loaded, in bfloat16 on a CPU that gains by it
-  // (model/device.h): the layers' weights and the heads' as PackedWeight. These
+  // (model/precision.h): the layers' weights and the heads' as PackedWeight. These
   // parameters have no elements afterwards.
   void Pack();
 

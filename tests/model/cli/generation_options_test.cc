@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/device.h"
+#include "model/precision.h"
 #include "tests/model/cli/magnet_model_program.h"
 
 namespace magnet {

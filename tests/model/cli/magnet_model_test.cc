@@ -76,6 +76,15 @@ TEST_F(MagnetModel, ASeedGivesTheSameFile) {
   EXPECT_NE(read("a.wav"), read("c.wav"));
 }
 
+// The longest clip would be decided by the program and not by its owner.
+TEST_F(MagnetModel, TheLongestClipCanBeChosen) {
+  const std::string common = "generate -q -m " + Path("bundle") +
+                             " -p x --seconds 1.6 --steps 1,1,1,1 -o " + Path("l.wav");
+  ASSERT_EQ(RunProgram(common + " --max-seconds 1.6").exit_code, 0);
+  ExpectExit(common + " --max-seconds 1.5", 1,
+             "duration_seconds: expected 0.06 to 1.5 seconds, found 1.6");
+}
+
 // Sound would not survive a visit to its codes.
 TEST_F(MagnetModel, EncodesAndDecodesAudio) {
   const std::string common = " -m " + Path("bundle") + " ";

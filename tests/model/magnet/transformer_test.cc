@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "model/device.h"
+#include "model/precision.h"
 
 namespace magnet {
 namespace {
