@@ -25,6 +25,7 @@
 #include "absl/strings/str_format.h"
 #include "model/clip_generation.h"
 #include "model/heap.h"
+#include "model/precision.h"
 #include "model/t5/t5_encoder.h"
 #include "model/torch.h"
 #include "model/torch_type.h"

@@ -1,8 +1,9 @@
 #include "train/lm_trainer.h"
 
+#include <c10/util/accumulate.h>
+
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -97,8 +98,7 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   }
   if (annotated) {
     const auto classes = FrameLabelClasses(parts_.label_kinds);
-    frame_label_head_ = ZeroHead(
-        lm.dim, std::accumulate(classes.begin(), classes.end(), int64_t{0}), device_.device);
+    frame_label_head_ = ZeroHead(lm.dim, c10::sum_integers(classes), device_.device);
   }
   optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
 }

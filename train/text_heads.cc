@@ -1,6 +1,6 @@
 #include "train/text_heads.h"
 
-#include <numeric>
+#include <c10/util/accumulate.h>
 
 #include "train/annotations.h"
 #include "train/zero_head.h"
@@ -12,9 +12,7 @@ TextHeads::TextHeads(const LmConfig& lm, const std::vector<LabelKind>* label_kin
     : codes_(ZeroHead(lm.text_dim, int64_t{lm.num_codebooks} * lm.card, device)) {
   if (label_kinds == nullptr) return;
   label_classes_ = ClipLabelClasses(*label_kinds);
-  labels_ =
-      ZeroHead(lm.text_dim,
-               std::accumulate(label_classes_.begin(), label_classes_.end(), int64_t{0}), device);
+  labels_ = ZeroHead(lm.text_dim, c10::sum_integers(label_classes_), device);
 }
 
 torch::Tensor TextHeads::Loss(const torch::Tensor& states, const torch::Tensor& mask,

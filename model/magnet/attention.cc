@@ -28,15 +28,21 @@ torch::Tensor AttendByProducts(const torch::Tensor& q, const torch::Tensor& k,
   return torch::matmul(scores.softmax(-1), v);
 }
 
+// The same by LibTorch's fused attention.
+torch::Tensor AttendFused(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                          const torch::Tensor& mask) {
+  const c10::optional<torch::Tensor> optional_mask =
+      mask.defined() ? c10::make_optional(mask) : c10::nullopt;
+  return torch::scaled_dot_product_attention(q, k, v, optional_mask);
+}
+
 // For any number of queries in float32: for bfloat16 products, oneDNN would write a program for
 // each number.
 torch::Tensor AttendInFloat32(const torch::Tensor& q, const torch::Tensor& k,
                               const torch::Tensor& v, const torch::Tensor& mask) {
   const bool adds = mask.defined() && mask.scalar_type() != torch::kBool;
-  const auto optional_mask =
-      mask.defined() ? c10::make_optional(adds ? mask.to(torch::kFloat) : mask) : c10::nullopt;
-  return torch::scaled_dot_product_attention(q.to(torch::kFloat), k.to(torch::kFloat),
-                                             v.to(torch::kFloat), optional_mask)
+  return AttendFused(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
+                     adds ? mask.to(torch::kFloat) : mask)
       .to(q.scalar_type());
 }
 
@@ -47,9 +53,7 @@ torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch
     const bool whole = !packed || q.size(2) == k.size(2);
     return whole ? AttendByProducts(q, k, v, mask) : AttendInFloat32(q, k, v, mask);
   }
-  const c10::optional<torch::Tensor> optional_mask =
-      mask.defined() ? c10::make_optional(mask) : c10::nullopt;
-  return torch::scaled_dot_product_attention(q, k, v, optional_mask);
+  return AttendFused(q, k, v, mask);
 }
 
 InProjection RegisterInProjection(torch::nn::Module& attention, int dim, bool bias) {
