@@ -176,11 +176,8 @@ void CheckGivenPart(const std::string& given, double given_seconds, int64_t give
             " seconds), found ", spec.duration_seconds);
     return;
   }
-  // A clip may be cut to whole spans.
-  const int64_t cut = spec.sampling.span_arrangement == SpanArrangement::kNonoverlap
-                          ? num_frames % config.lm.span_len
-                          : 0;
-  const int64_t clip_frames = num_frames - cut;
+  const int64_t clip_frames =
+      WholeSpans(num_frames, spec.sampling.span_arrangement, config.lm.span_len);
   CheckRegenerate(given, regenerate, given_seconds, clip_frames, rate, out);
   if (regenerate.empty() && given_frames >= clip_frames) {
     out.Add("duration_seconds", "expected more than the length of ", given, " (", given_seconds,
@@ -257,6 +254,11 @@ void CheckGivenCodes(const GenerationSpec& spec, const ModelConfig& config, bool
 
 int64_t NumFrames(double duration_seconds, double frame_rate_hz) {
   return std::llround(duration_seconds * frame_rate_hz);
+}
+
+int64_t WholeSpans(int64_t num_frames, SpanArrangement arrangement, int span_len) {
+  if (arrangement == SpanArrangement::kStride1) return num_frames;
+  return num_frames - num_frames % span_len;
 }
 
 TempoRange TemposOf(const ModelConfig& config) {

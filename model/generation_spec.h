@@ -125,6 +125,10 @@ struct SpecViolation {
 // Frames of a clip of `duration_seconds` at `frame_rate_hz`: to the nearest.
 int64_t NumFrames(double duration_seconds, double frame_rate_hz);
 
+// `num_frames`, in the nonoverlap arrangement cut to whole spans as the reference does
+// (500 -> 498).
+int64_t WholeSpans(int64_t num_frames, SpanArrangement arrangement, int span_len);
+
 // Tempos that a clip of a model with `config` can be asked for, in beats a minute.
 struct TempoRange {
   double min_bpm = 0;

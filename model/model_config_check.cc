@@ -126,8 +126,9 @@ class ContradictionChecker {
              lm.beats->max_frames_per_beat, "), found ", lm.beats->min_frames_per_beat);
     }
     const double dim = lm.dim;
+    const double ticks = lm.beats.has_value() ? lm.beats->num_ticks() : 0;
     const double parameters = lm.num_layers * (8 * dim * dim + 2 * dim * lm.ffn_dim) +
-                              2 * dim * lm.card * lm.num_codebooks;
+                              dim * (2.0 * lm.card * lm.num_codebooks + ticks);
     Expect(parameters <= kMaxParameters, "lm: expected sizes that give at most ", kMaxParameters,
            " parameters, found ", parameters);
   }

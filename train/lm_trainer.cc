@@ -71,6 +71,18 @@ std::string BeatsText(const BeatConfig& beats) {
                       beats.min_frames_per_beat, "-", beats.max_frames_per_beat);
 }
 
+// Attention and feed-forward weights of both transformers.
+MuonParameters HiddenMatricesOf(const TensorMap& trained, bool bfloat16) {
+  MuonParameters muon;
+  for (const auto& [name, weight] : trained) {
+    const bool in_layer = absl::StrContains(name, ".layers.") || absl::StrContains(name, ".block.");
+    if (!in_layer || weight.dim() != 2 || absl::StrContains(name, "attention_bias")) continue;
+    muon.counts[name] = absl::EndsWith(name, "in_proj_weight") ? 3 : 1;
+  }
+  if (bfloat16) muon.type = torch::kBFloat16;
+  return muon;
+}
+
 }  // namespace
 
 LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSet& training,
@@ -100,7 +112,11 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
     const auto classes = FrameLabelClasses(parts_.label_kinds);
     frame_label_head_ = ZeroHead(lm.dim, c10::sum_integers(classes), device_.device);
   }
-  optimizer_ = std::make_unique<Optimizer>(Trained(), config_.optimizer);
+  const TensorMap trained = Trained();
+  const bool by_muon = config_.hidden_matrices == HiddenMatrices::kMuon;
+  optimizer_ = std::make_unique<Optimizer>(
+      trained, config_.optimizer,
+      by_muon ? HiddenMatricesOf(trained, device_.bfloat16) : MuonParameters());
 }
 
 TensorMap LmTrainer::Trained() const {

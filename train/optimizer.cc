@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "train/muon.h"
 
 namespace magnet {
 namespace {
@@ -26,12 +28,14 @@ double LearningRateAt(const OptimizerConfig& config, int64_t step, int64_t total
   return config.learning_rate * (config.final_fraction + (1 - config.final_fraction) * cosine);
 }
 
-Optimizer::Optimizer(TensorMap parameters, const OptimizerConfig& config) : config_(config) {
+Optimizer::Optimizer(TensorMap parameters, const OptimizerConfig& config, MuonParameters muon)
+    : config_(config), muon_(std::move(muon)) {
   for (auto& [name, parameter] : parameters) {
     names_.push_back(name);
     parameters_.push_back(parameter);
     first_moments_.push_back(torch::zeros_like(parameter));
-    second_moments_.push_back(torch::zeros_like(parameter));
+    second_moments_.push_back(muon_.counts.contains(name) ? torch::Tensor()
+                                                          : torch::zeros_like(parameter));
     averages_[name] = config.ema_decay > 0 ? parameter.detach().clone() : parameter.detach();
   }
   num_updates_ = torch::zeros({}, torch::kFloat);
@@ -64,8 +68,25 @@ void Optimizer::Update(double learning_rate) {
   const torch::NoGradGuard no_grad;
   num_updates_ += 1;
   const std::vector<torch::Tensor> gradients = Gradients();
+  UpdateMatrices(gradients, learning_rate);
+  UpdateOthers(gradients, learning_rate);
+  UpdateAverages();
+}
+
+void Optimizer::UpdateMatrices(const std::vector<torch::Tensor>& gradients, double learning_rate) {
+  std::vector<MuonMatrix> matrices;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (!ByMuon(i)) continue;
+    matrices.push_back(
+        {parameters_[i], gradients[i], first_moments_[i], muon_.counts.at(names_[i])});
+  }
+  UpdateByMuon(matrices, {learning_rate, config_.weight_decay, muon_.type});
+}
+
+void Optimizer::UpdateOthers(const std::vector<torch::Tensor>& gradients, double learning_rate) {
   Group decayed, plain;
   for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (ByMuon(i)) continue;
     Group& group = parameters_[i].dim() > 1 ? decayed : plain;
     group.parameters.push_back(parameters_[i]);
     group.gradients.push_back(gradients[i]);
@@ -80,6 +101,9 @@ void Optimizer::Update(double learning_rate) {
                       config_.beta2, group == &decayed ? config_.weight_decay : 0.0,
                       config_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
   }
+}
+
+void Optimizer::UpdateAverages() {
   if (config_.ema_decay <= 0) return;
   const double n = num_updates_.item<double>();
   const double decay = std::min(config_.ema_decay, (1 + n) / (10 + n));
@@ -103,7 +127,7 @@ TensorMap Optimizer::State() const {
   TensorMap state;
   for (size_t i = 0; i < names_.size(); ++i) {
     state["first_moment." + names_[i]] = first_moments_[i];
-    state["second_moment." + names_[i]] = second_moments_[i];
+    if (!ByMuon(i)) state["second_moment." + names_[i]] = second_moments_[i];
     if (config_.ema_decay > 0) state["average." + names_[i]] = averages_.at(names_[i]);
   }
   state["num_updates"] = num_updates_;

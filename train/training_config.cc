@@ -18,6 +18,9 @@ inline constexpr std::array<Word<TrainingPrecision>, 3> kPrecisions = {
      {"float32", TrainingPrecision::kFloat32},
      {"bfloat16", TrainingPrecision::kBFloat16}}};
 
+inline constexpr std::array<Word<HiddenMatrices>, 2> kHiddenMatrices = {
+    {{"adamw", HiddenMatrices::kAdamW}, {"muon", HiddenMatrices::kMuon}}};
+
 inline constexpr std::array<Word<CaptionChoice>, 3> kCaptionChoices = {
     {{"main", CaptionChoice::kMain},
      {"alternative", CaptionChoice::kAlternative},
@@ -90,6 +93,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Double("condition_dropout", c.condition_dropout, 0, 1);
   v.Double("beat_dropout", c.beat_dropout, 0, 1);
   v.Double("full_mask_chance", c.full_mask_chance, 0, 1);
+  v.Enum("hidden_matrices", c.hidden_matrices, kHiddenMatrices);
   v.Bool("neighbour_start", c.neighbour_start);
   v.Object("text_first", c.text_first);
   v.Double("annotation_weight", c.annotation_weight, 0, 1e6);

@@ -22,6 +22,13 @@ enum class TrainingPrecision {
   kBFloat16,  // autocast: weights, moments and losses stay float32
 };
 
+// What updates the matrices of attention and feed-forward layers; the rest - embeddings,
+// heads, norms, biases - is always updated by AdamW.
+enum class HiddenMatrices {
+  kAdamW,
+  kMuon,  // muon.h; learning_rate and weight_decay mean what they do in AdamW
+};
+
 struct OptimizerConfig {
   double learning_rate = 5e-4;   // after the warm-up
   double final_fraction = 0.05;  // of learning_rate, at the last step
@@ -91,6 +98,7 @@ struct LmTrainingConfig {
   // Share of items whose frames are all masked, as they are in decoding's first step, where
   // only the text tells what to play. The reference's mask rates come near it in one of eight.
   double full_mask_chance = 0;
+  HiddenMatrices hidden_matrices = HiddenMatrices::kAdamW;
   bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
   TextFirstConfig text_first;
   double annotation_weight = 0;  // of beats, chords and keys beside the codes (lm_trainer.h)

@@ -4,22 +4,13 @@
 #include <cmath>
 
 namespace magnet {
-namespace {
-
-int WholeSpans(int num_frames, SpanArrangement arrangement, int span_len) {
-  if (arrangement == SpanArrangement::kStride1) return num_frames;
-  return num_frames - num_frames % span_len;
-}
-
-}  // namespace
 
 int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement, int span_len) {
-  const int rounded = static_cast<int>(NumFrames(seconds, frame_rate_hz));
-  return WholeSpans(rounded, arrangement, span_len);
+  return static_cast<int>(WholeSpans(NumFrames(seconds, frame_rate_hz), arrangement, span_len));
 }
 
 int WindowFrames(const LmConfig& config, SpanArrangement arrangement) {
-  return WholeSpans(config.window_frames, arrangement, config.span_len);
+  return static_cast<int>(WholeSpans(config.window_frames, arrangement, config.span_len));
 }
 
 std::vector<Window> PlanWindows(int num_frames, int window_frames, double overlap, int span_len) {

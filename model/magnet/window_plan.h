@@ -20,11 +20,10 @@ struct Window {
   int first_new_frame() const { return start + overlap; }
 };
 
-// Frames of a clip of `seconds`: NumFrames, and in the nonoverlap arrangement cut
-// to whole spans as the reference does (500 -> 498).
+// Frames of a clip of `seconds`: the WholeSpans of NumFrames.
 int ClipFrames(double seconds, double frame_rate_hz, SpanArrangement arrangement, int span_len);
 
-// Frames of a full window, cut likewise.
+// Frames of a full window: its WholeSpans.
 int WindowFrames(const LmConfig& config, SpanArrangement arrangement);
 
 // Covers [0, num_frames) with windows of at most `window_frames`, each keeping

@@ -111,18 +111,20 @@ TEST(EncodecModelTest, FramesAndSamplesAreCountedByTheHop) {
 }
 
 // What the encoder gives for `wave` when it is pushed in pieces of these sizes, again and again.
+// `end_apart`: the last piece is an empty one.
 torch::Tensor EncodeInPieces(EncodecModel& model, const torch::Tensor& wave,
-                             const std::vector<int64_t>& sizes) {
+                             const std::vector<int64_t>& sizes, bool end_apart) {
   const torch::NoGradGuard no_grad;
   const std::unique_ptr<LayerStream> stream = model->encoder()->NewStream();
   std::vector<torch::Tensor> parts;
   int64_t begin = 0;
   for (size_t i = 0; begin < wave.size(2); ++i) {
     const int64_t count = std::min(sizes[i % sizes.size()], wave.size(2) - begin);
-    parts.push_back(
-        stream->Push(wave.narrow(2, begin, count).clone(), begin + count == wave.size(2)));
+    const bool last = begin + count == wave.size(2) && !end_apart;
+    parts.push_back(stream->Push(wave.narrow(2, begin, count).clone(), last));
     begin += count;
   }
+  if (end_apart) parts.push_back(stream->Push(wave.narrow(2, 0, 0).clone(), /*last=*/true));
   return torch::cat(parts, 2);
 }
 
@@ -137,10 +139,13 @@ TEST(EncodecModelTest, AnyPiecesOfAnySoundEqualTheWhole) {
       const torch::Tensor wave = torch::randn({1, 1, num_samples});
       const torch::Tensor whole = model->EncodeLatent(wave.clone());
       for (const std::vector<int64_t>& sizes : patterns) {
-        const torch::Tensor pieces = EncodeInPieces(model, wave, sizes);
-        ASSERT_EQ(pieces.sizes(), whole.sizes()) << Describe(config) << ", " << num_samples;
-        ASSERT_LE((pieces - whole).abs().max().item<double>(), 1e-4)
-            << Describe(config) << ", " << num_samples << " samples, pieces of " << sizes[0];
+        for (const bool end_apart : {false, true}) {
+          const torch::Tensor pieces = EncodeInPieces(model, wave, sizes, end_apart);
+          ASSERT_EQ(pieces.sizes(), whole.sizes()) << Describe(config) << ", " << num_samples;
+          ASSERT_LE((pieces - whole).abs().max().item<double>(), 1e-4)
+              << Describe(config) << ", " << num_samples << " samples, pieces of " << sizes[0]
+              << ", end apart: " << end_apart;
+        }
       }
     }
   }
