@@ -190,9 +190,11 @@ class PartsMaker {
           "short_crops.frames: expected more than span_len ", lm.span_len,
           " and at most lm.window_frames ", lm.window_frames, ", found ", crops.frames));
     }
-    if (config_.text_first.steps > 0 && !config_.train_text_encoder) {
+    const TextFirstConfig& texts = config_.text_first;
+    if ((texts.steps > 0 || texts.weight_after > 0) && !config_.train_text_encoder) {
       return absl::InvalidArgumentError(
-          "text_first.steps: expected 0 where train_text_encoder is false");
+          absl::StrCat("text_first.", texts.steps > 0 ? "steps" : "weight_after",
+                       ": expected 0 where train_text_encoder is false"));
     }
     if (config_.neighbour_start && base_.has_value()) {
       return absl::InvalidArgumentError("neighbour_start: expected false with start_from");

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "train/annotations.h"
+#include "train/hidden_matrices.h"
 #include "train/masked_loss.h"
 #include "train/zero_head.h"
 
@@ -50,39 +51,6 @@ TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
   return part;
 }
 
-// sums [2, K + 2]: losses, and what they are summed over; of the stages, of annotations, of
-// the texts' beats.
-Metrics MeanLosses(const torch::Tensor& sums) {
-  Metrics metrics;
-  const int64_t num_stages = sums.size(1) - 2;
-  for (int64_t i = 0; i < num_stages + 2; ++i) {
-    const double count = sums[1][i].item<double>();
-    if (count == 0) continue;
-    const std::string name = i < num_stages    ? absl::StrCat("loss_stage", i)
-                             : i == num_stages ? "loss_annotations"
-                                               : "loss_beats";
-    metrics[name] = sums[0][i].item<double>() / count;
-  }
-  return metrics;
-}
-
-std::string BeatsText(const BeatConfig& beats) {
-  return absl::StrCat(beats.max_beats_per_bar, "x", beats.ticks_per_beat, " of ",
-                      beats.min_frames_per_beat, "-", beats.max_frames_per_beat);
-}
-
-// Attention and feed-forward weights of both transformers.
-MuonParameters HiddenMatricesOf(const TensorMap& trained, bool bfloat16) {
-  MuonParameters muon;
-  for (const auto& [name, weight] : trained) {
-    const bool in_layer = absl::StrContains(name, ".layers.") || absl::StrContains(name, ".block.");
-    if (!in_layer || weight.dim() != 2 || absl::StrContains(name, "attention_bias")) continue;
-    muon.counts[name] = absl::EndsWith(name, "in_proj_weight") ? 3 : 1;
-  }
-  if (bfloat16) muon.type = torch::kBFloat16;
-  return muon;
-}
-
 }  // namespace
 
 LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSet& training,
@@ -105,7 +73,7 @@ LmTrainer::LmTrainer(const LmTrainingConfig& config, LmParts parts, const CodeSe
   }
   const LmConfig& lm = parts_.config.lm;
   const bool annotated = config_.annotation_weight > 0;
-  if (config_.text_first.steps > 0) {
+  if (config_.text_first.steps > 0 || config_.text_first.weight_after > 0) {
     text_heads_.emplace(lm, annotated ? &parts_.label_kinds : nullptr, device_.device);
   }
   if (annotated) {
@@ -205,77 +173,74 @@ torch::Tensor LmTrainer::BeatLoss(const torch::Tensor& logits, const torch::Tens
 
 absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step) {
   optimizer_->ZeroGradients();
-  return step < config_.text_first.steps ? AccumulateText(step) : AccumulateLm(step);
-}
-
-absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateLm(int64_t step) {
-  const absl::StatusOr<std::vector<LmBatch>> batches = DrawBatches(step);
+  const TextFirstConfig& first = config_.text_first;
+  const bool texts_alone = step < first.steps;
+  const int text_batch = texts_alone ? first.batch_size : first.batch_size_after;
+  const double text_weight = texts_alone ? 1 : first.weight_after;
+  absl::StatusOr<std::vector<LmBatch>> batches = std::vector<LmBatch>();
+  if (!texts_alone) batches = DrawBatches(step);
   if (!batches.ok()) return batches.status();
-  const int num_stages = parts_.config.lm.num_codebooks;
-  const int annotations = num_stages, beats = num_stages + 1;  // columns
-  torch::Tensor sums = torch::zeros({2, num_stages + 2});
+
+  LossSums sums(parts_.config.lm.num_codebooks);
   for (const LmBatch& batch : *batches) {
-    sums[1][batch.stage] += batch.num_masked;
-    sums[1][annotations] += batch.num_labels;
-    sums[1][beats] += batch.num_beat_labels;
+    sums.Count(batch.stage, batch.num_masked);
+    sums.Count(sums.annotations(), batch.num_labels);
+    sums.Count(sums.beats(), batch.num_beat_labels);
   }
-  const torch::Tensor counts = sums[1];
-  if (absl::Status status = processes_.Sum({counts}); !status.ok()) return status;
-  const double num_frames = std::max(counts.narrow(0, 0, num_stages).sum().item<double>(), 1.0);
-  const double num_labels = std::max(counts[annotations].item<double>(), 1.0);
-  const double num_beat_labels = std::max(counts[beats].item<double>(), 1.0);
+  if (text_weight > 0) sums.Count(sums.texts(), int64_t{config_.run.accumulation} * text_batch);
+  absl::Status status = processes_.Sum({sums.entries()});
+  if (!status.ok()) return status;
 
   PassSums result;
-  for (const LmBatch& batch : *batches) {
-    const TrainingOutput output = Forward(batch);
-    torch::Tensor loss = SummedCrossEntropy(output.logits, batch.targets.to(device_.device),
-                                            batch.loss_mask.to(device_.device));
-    sums[0][batch.stage] += loss.item<float>();
-    loss = loss / num_frames;
-    if (batch.num_labels > 0) {
-      const torch::Tensor label_loss = LabelLoss(output.middle, batch.frame_labels);
-      sums[0][annotations] += label_loss.item<float>();
-      loss = loss + config_.annotation_weight / num_labels * label_loss;
-    }
-    if (output.beats.defined()) {
-      const torch::Tensor beat_loss = BeatLoss(output.beats, batch.beat_labels);
-      sums[0][beats] += beat_loss.item<float>();
-      loss = loss + kBeatWeight / num_beat_labels * beat_loss;
-    }
-    loss.backward();
-    absl::StrAppend(&result.clips, result.clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
-                    absl::StrJoin(batch.locations, ", "));
+  for (const LmBatch& batch : *batches) AddLmGradients(batch, sums, result.clips);
+  if (text_weight > 0) {
+    status =
+        AddTextGradients(Places(step, text_batch), text_batch, text_weight, sums, result.clips);
+    if (!status.ok()) return status;
   }
   std::vector<torch::Tensor> shared = optimizer_->Gradients();
-  shared.push_back(sums[0]);
-  if (absl::Status status = processes_.Sum(shared); !status.ok()) return status;
+  shared.push_back(sums.losses());
+  if (status = processes_.Sum(shared); !status.ok()) return status;
 
-  result.loss = sums[0].narrow(0, 0, num_stages).sum().item<double>() / num_frames;
-  result.items = ItemsPerStep(config_.run.batch_size);
-  result.metrics = MeanLosses(sums);
+  result.loss = texts_alone ? sums.Means().at("loss_text") : sums.MeanOfCodes();
+  result.items = ItemsPerStep(texts_alone ? text_batch : config_.run.batch_size);
+  result.metrics = sums.Means();
   return result;
 }
 
-absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateText(int64_t step) {
-  const int batch_size = config_.text_first.batch_size;
-  PassSums result;
-  result.items = ItemsPerStep(batch_size);
-  torch::Tensor sum = torch::zeros({});
-  for (const BatchPlace& place : Places(step, batch_size)) {
+void LmTrainer::AddLmGradients(const LmBatch& batch, LossSums& sums, std::string& clips) {
+  const TrainingOutput output = Forward(batch);
+  torch::Tensor loss = SummedCrossEntropy(output.logits, batch.targets.to(device_.device),
+                                          batch.loss_mask.to(device_.device));
+  sums.Add(batch.stage, loss);
+  loss = loss / sums.DivisorOfCodes();
+  if (batch.num_labels > 0) {
+    const torch::Tensor label_loss = LabelLoss(output.middle, batch.frame_labels);
+    sums.Add(sums.annotations(), label_loss);
+    loss = loss + config_.annotation_weight / sums.Divisor(sums.annotations()) * label_loss;
+  }
+  if (output.beats.defined()) {
+    const torch::Tensor beat_loss = BeatLoss(output.beats, batch.beat_labels);
+    sums.Add(sums.beats(), beat_loss);
+    loss = loss + kBeatWeight / sums.Divisor(sums.beats()) * beat_loss;
+  }
+  loss.backward();
+  absl::StrAppend(&clips, clips.empty() ? "" : "; ", "stage ", batch.stage, ": ",
+                  absl::StrJoin(batch.locations, ", "));
+}
+
+absl::Status LmTrainer::AddTextGradients(const std::vector<BatchPlace>& places, int batch_size,
+                                         double weight, LossSums& sums, std::string& clips) {
+  for (const BatchPlace& place : places) {
     const absl::StatusOr<TextBatch> batch = training_batches_->Texts(place, batch_size);
     if (!batch.ok()) return batch.status();
-    const torch::Tensor loss = TextLoss(*batch) / static_cast<double>(result.items);
-    loss.backward();
-    sum += loss.detach().cpu();
-    absl::StrAppend(&result.clips, result.clips.empty() ? "" : ", ",
-                    absl::StrJoin(batch->locations, ", "));
+    const torch::Tensor loss = TextLoss(*batch);
+    sums.Add(sums.texts(), loss);
+    (weight / sums.Divisor(sums.texts()) * loss).backward();
+    absl::StrAppend(&clips, clips.empty() ? "" : "; ",
+                    "texts: ", absl::StrJoin(batch->locations, ", "));
   }
-  std::vector<torch::Tensor> shared = optimizer_->Gradients();
-  shared.push_back(sum);
-  if (absl::Status status = processes_.Sum(shared); !status.ok()) return status;
-  result.loss = sum.item<double>();
-  result.metrics["loss_text"] = result.loss;
-  return result;
+  return absl::OkStatus();
 }
 
 // The language model warms up too where the texts were first.
@@ -374,7 +339,11 @@ std::string LmTrainer::Fingerprint() const {
   for (const LabelKind& kind : parts_.label_kinds) {
     absl::StrAppend(&heads, ", ", kind.attribute, " of ", kind.values.size());
   }
-  if (lm.beats.has_value()) absl::StrAppend(&heads, ", beats ", BeatsText(*lm.beats));
+  if (const auto& beats = lm.beats; beats.has_value()) {
+    absl::StrAppend(&heads, ", beats ", beats->max_beats_per_bar, "x", beats->ticks_per_beat,
+                    " of ", beats->min_frames_per_beat, "-", beats->max_frames_per_beat);
+  }
+  if (config_.hidden_matrices == HiddenMatrices::kMuon) absl::StrAppend(&heads, ", muon");
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,

@@ -14,6 +14,7 @@
 #include "train/code_shards.h"
 #include "train/lm_batch.h"
 #include "train/lm_parts.h"
+#include "train/loss_sums.h"
 #include "train/optimizer.h"
 #include "train/process_group.h"
 #include "train/text_heads.h"
@@ -42,6 +43,8 @@ namespace magnet {
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> cross-entropy of TextHeads, with labels where there is an
 //   annotation_weight; with lm.beats, likewise from the beat head; each with the weight 1.
+// With text_first.weight_after, later updates have that loss beside the codes', from captions
+// of their own.
 class LmTrainer : public TrainingTask {
  public:
   // `validation` may be null. All but `parts` must outlive the trainer.
@@ -86,8 +89,11 @@ class LmTrainer : public TrainingTask {
   // Cross-entropy of BeatLabels against BeatLogits, summed.
   torch::Tensor BeatLoss(const torch::Tensor& logits, const torch::Tensor& labels);
   absl::StatusOr<PassSums> AccumulateGradients(int64_t step);
-  absl::StatusOr<PassSums> AccumulateLm(int64_t step);
-  absl::StatusOr<PassSums> AccumulateText(int64_t step);
+  // Add a loss' gradients to the parameters', the loss to `sums`, whose entries are complete, and
+  // the clips' names to `clips`.
+  void AddLmGradients(const LmBatch& batch, LossSums& sums, std::string& clips);
+  absl::Status AddTextGradients(const std::vector<BatchPlace>& places, int batch_size,
+                                double weight, LossSums& sums, std::string& clips);
   double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
@@ -101,7 +107,7 @@ class LmTrainer : public TrainingTask {
   ProcessGroup& processes_;
   std::unique_ptr<LmBatchMaker> training_batches_;
   std::unique_ptr<LmBatchMaker> validation_batches_;
-  std::optional<TextHeads> text_heads_;  // none without text_first
+  std::optional<TextHeads> text_heads_;  // none where only the language model learns
   Dense frame_label_head_{nullptr};      // D -> classes, null without annotation_weight
   std::unique_ptr<Optimizer> optimizer_;
 };

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "model/checkpoint/tensor_map.h"
 
 namespace magnet {
 namespace {

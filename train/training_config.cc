@@ -71,6 +71,8 @@ template <typename Visitor>
 void VisitFields(Visitor& v, TextFirstConfig& c) {
   v.Int("steps", c.steps, 0, kManySteps);
   v.Int("batch_size", c.batch_size, 1, 1'000'000);
+  v.Double("weight_after", c.weight_after, 0, 1e3);
+  v.Int("batch_size_after", c.batch_size_after, 1, 1'000'000);
 }
 
 template <typename Visitor>

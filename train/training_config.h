@@ -70,10 +70,13 @@ struct ShortCropConfig {
 
 // A beginning of the text encoder alone: from a caption's mean state it learns how
 // often each code occurs in the clip. Cheap, as no frame is computed, and the language
-// model then finds states that tell instruments and keys apart.
+// model then finds states that tell instruments and keys apart. With weight_after it goes on
+// learning that while the language model learns.
 struct TextFirstConfig {
-  int steps = 0;         // the first so many steps; 0: none
-  int batch_size = 128;  // captions of one process in one pass
+  int steps = 0;              // the first so many steps; 0: none
+  int batch_size = 128;       // captions of one process in one pass
+  double weight_after = 0;    // of the same loss beside the language model's, in later steps
+  int batch_size_after = 32;  // likewise
 };
 
 struct LmTrainingConfig {

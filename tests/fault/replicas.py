@@ -1,6 +1,7 @@
 """Three machines that run magnet-server, HAProxy in front of them as it is shipped, and clients."""
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -25,6 +26,9 @@ SKIPPED = 77
 PATIENCE_SECONDS = 60
 # Few decoding steps: here the transport is tested, not the model.
 FEW_STEPS = ["--steps", "2,1,1,1"]
+# Little, so that it is the same on every machine; but what a build with sanitizers must be told.
+REPLICA_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "PATH": "/usr/bin:/bin"} | {
+    name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 
 
 def await_that(condition, what, seconds=PATIENCE_SECONDS):
@@ -81,7 +85,7 @@ class Server:
             self.process = subprocess.Popen(
                 command(program, *arguments), stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=log, preexec_fn=network.die_with_parent,
-                env={"OMP_WAIT_POLICY": "passive", "PATH": "/usr/bin:/bin"})
+                env=REPLICA_ENVIRONMENT)
 
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""

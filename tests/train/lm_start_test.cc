@@ -114,5 +114,26 @@ TEST(TextFirstTest, TextsLearnWhatTheirClipsAreMadeOfAndTheRestWaits) {
   EXPECT_FALSE(torch::equal(untouched, lm_weight()));
 }
 
+// Breaks where texts stop learning what their clips are made of once the language model learns,
+// or hinder it.
+TEST(TextFirstTest, TextsGoOnLearningBesideTheCodes) {
+  const std::string folder = TestFolder("text_beside");
+  WriteLastingCodes(folder);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  config.text_first = {.steps = 0, .weight_after = 0.5, .batch_size_after = 16};
+  config.run.total_steps = 100;
+  config.optimizer.learning_rate = 0.02;
+  LmRun run(config);
+  Metrics first, last;
+  for (int step = 0; step < 60; ++step) {
+    const auto report = run.trainer->Step(step);
+    ASSERT_TRUE(report.ok()) << report.status();
+    (step == 0 ? first : last) = report->metrics;
+  }
+  EXPECT_NEAR(first.at("loss_text"), std::log(kCard), 1e-4) << "nothing is known";
+  EXPECT_LT(last.at("loss_text"), std::log(4) + 0.3) << "the instrument's four codes are known";
+  EXPECT_LT(last.at("loss"), first.at("loss"));
+}
+
 }  // namespace
 }  // namespace magnet

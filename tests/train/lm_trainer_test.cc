@@ -182,7 +182,9 @@ TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
   if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, /*num_clips=*/5);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
-  config.text_first = {.steps = 6, .batch_size = 3};  // killed after it, gone on with before
+  // Killed after the texts' own steps, gone on with before.
+  config.text_first = {.steps = 6, .batch_size = 3, .weight_after = 0.3, .batch_size_after = 2};
+  config.hidden_matrices = HiddenMatrices::kMuon;
   config.annotation_weight = 0.5;
   config.short_crops = {.steps = 9, .frames = 12};
   EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
@@ -250,7 +252,7 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   if (!std::filesystem::exists(folder + "/codes")) WriteTinyData(folder, 9);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.run.accumulation = 2;
-  config.text_first = {.steps = 1, .batch_size = 3};
+  config.text_first = {.steps = 1, .batch_size = 3, .weight_after = 0.3, .batch_size_after = 2};
   config.annotation_weight = 0.5;
   if (!::testing::internal::InDeathTestChild()) {
     setenv("WORLD_SIZE", "2", 1);
@@ -274,6 +276,7 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
 
   config.run.batch_size *= 2;
   config.text_first.batch_size *= 2;
+  config.text_first.batch_size_after *= 2;
   LmRun alone(config);
   const auto expected = GradientsOfBothKinds(*alone.trainer);
   ASSERT_TRUE(expected.ok()) << expected.status();
@@ -364,9 +367,9 @@ TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
   wrong.neighbour_start = true;
   EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("neighbour_start"));
   wrong = config;
-  wrong.text_first.steps = 1;
+  wrong.text_first.weight_after = 1;
   wrong.train_text_encoder = false;
-  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("text_first.steps"));
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("text_first.weight_after"));
 }
 
 // Breaks where a run with NaN goes on, or its weights are destroyed by it.
