@@ -194,17 +194,16 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step)
   PassSums result;
   for (const LmBatch& batch : *batches) AddLmGradients(batch, sums, result.clips);
   if (text_weight > 0) {
-    status =
-        AddTextGradients(Places(step, text_batch), text_batch, text_weight, sums, result.clips);
+    status = AddTextGradients(step, text_batch, text_weight, sums, result.clips);
     if (!status.ok()) return status;
   }
   std::vector<torch::Tensor> shared = optimizer_->Gradients();
   shared.push_back(sums.losses());
   if (status = processes_.Sum(shared); !status.ok()) return status;
 
-  result.loss = texts_alone ? sums.Means().at("loss_text") : sums.MeanOfCodes();
-  result.items = ItemsPerStep(texts_alone ? text_batch : config_.run.batch_size);
   result.metrics = sums.Means();
+  result.loss = texts_alone ? result.metrics.at("loss_text") : sums.MeanOfCodes();
+  result.items = ItemsPerStep(texts_alone ? text_batch : config_.run.batch_size);
   return result;
 }
 
@@ -229,9 +228,9 @@ void LmTrainer::AddLmGradients(const LmBatch& batch, LossSums& sums, std::string
                   absl::StrJoin(batch.locations, ", "));
 }
 
-absl::Status LmTrainer::AddTextGradients(const std::vector<BatchPlace>& places, int batch_size,
-                                         double weight, LossSums& sums, std::string& clips) {
-  for (const BatchPlace& place : places) {
+absl::Status LmTrainer::AddTextGradients(int64_t step, int batch_size, double weight,
+                                         LossSums& sums, std::string& clips) {
+  for (const BatchPlace& place : Places(step, batch_size)) {
     const absl::StatusOr<TextBatch> batch = training_batches_->Texts(place, batch_size);
     if (!batch.ok()) return batch.status();
     const torch::Tensor loss = TextLoss(*batch);

@@ -92,8 +92,8 @@ class LmTrainer : public TrainingTask {
   // Add a loss' gradients to the parameters', the loss to `sums`, whose entries are complete, and
   // the clips' names to `clips`.
   void AddLmGradients(const LmBatch& batch, LossSums& sums, std::string& clips);
-  absl::Status AddTextGradients(const std::vector<BatchPlace>& places, int batch_size,
-                                double weight, LossSums& sums, std::string& clips);
+  absl::Status AddTextGradients(int64_t step, int batch_size, double weight, LossSums& sums,
+                                std::string& clips);
   double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;

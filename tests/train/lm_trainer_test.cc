@@ -367,8 +367,10 @@ TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
   wrong.neighbour_start = true;
   EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("neighbour_start"));
   wrong = config;
-  wrong.text_first.weight_after = 1;
+  wrong.text_first.steps = 1;
   wrong.train_text_encoder = false;
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("text_first.steps"));
+  wrong.text_first = {.weight_after = 1};
   EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("text_first.weight_after"));
 }
 
