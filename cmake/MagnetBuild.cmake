@@ -34,11 +34,6 @@ if(MAGNET_SANITIZER)
   add_link_options(-fsanitize=${MAGNET_SANITIZER})
 endif()
 
-if(CMAKE_CXX_CLANG_TIDY)
-  # Generated sources lie in the build folder: there, one check that finds nothing.
-  file(WRITE "${CMAKE_BINARY_DIR}/.clang-tidy" "Checks: '-*,llvm-twine-local'\n")
-endif()
-
 # magnet_library(NAME SOURCES a.cc ... DEPS target ... [TORCH])
 # A static library of one folder. TORCH: its sources use LibTorch; they share
 # one precompiled header. PLAIN_SOURCES, of all three functions: those that are

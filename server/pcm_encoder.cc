@@ -27,13 +27,13 @@ int16_t ToS16(float sample) {
 // The "fact" chunk is required of every format but integer PCM.
 std::string WavHeader(SampleType type, const AudioShape& shape) {
   const bool is_float = type == SampleType::kF32;
-  const uint16_t sample_bytes = is_float ? 4 : 2;
+  const uint16_t num_channels = 1, sample_bytes = is_float ? 4 : 2;
   const auto rate = static_cast<uint32_t>(shape.sample_rate_hz);
   const auto data_bytes = static_cast<uint32_t>(shape.num_samples * sample_bytes);
   std::string body = "WAVEfmt ";
   Append<uint32_t>(16, body);
   Append<uint16_t>(is_float ? kFormatFloat : kFormatPcm, body);
-  Append<uint16_t>(/*channels=*/1, body);
+  Append<uint16_t>(num_channels, body);
   Append<uint32_t>(rate, body);
   Append<uint32_t>(rate * sample_bytes, body);
   Append<uint16_t>(sample_bytes, body);

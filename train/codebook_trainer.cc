@@ -60,15 +60,25 @@ CodebookTrainer::CodebookTrainer(ResidualVectorQuantizer quantizer, const Codebo
   }
 }
 
-void CodebookTrainer::Initialize(const torch::Tensor& vectors, int iterations, DrawStream& draws) {
+torch::Tensor CodebookTrainer::PartOf(const torch::Tensor& vectors, int k) const {
+  if (options_.spectral_dims == 0) return vectors;
+  const int64_t num_dims = vectors.size(1), spectral = options_.spectral_dims;
+  const int64_t before = k == 0 ? num_dims - spectral : 0, after = k == 0 ? 0 : spectral;
+  const torch::Tensor own = vectors.narrow(1, before, num_dims - before - after);
+  return torch::constant_pad_nd(own, {before, after}, 0);
+}
+
+void CodebookTrainer::Initialize(const torch::Tensor& vectors, int count, int iterations,
+                                 DrawStream& draws) {
   const torch::NoGradGuard no_grad;
   torch::Tensor residual = vectors.detach();
-  for (int k = 0; k < quantizer_->num_codebooks(); ++k) {
+  for (int k = 0; k < count; ++k) {
     torch::Tensor centroids = quantizer_->centroids(k);
-    centroids.copy_(KMeans(residual, centroids.size(0), iterations, draws));
+    const torch::Tensor part = PartOf(residual, k);
+    centroids.copy_(KMeans(part, centroids.size(0), iterations, draws));
     cluster_sizes_[k].fill_(1);
     embed_sums_[k].copy_(centroids);
-    residual = residual - centroids.index_select(0, Nearest(residual, centroids));
+    residual = residual - centroids.index_select(0, Nearest(part, centroids));
   }
 }
 
@@ -79,10 +89,13 @@ Quantization CodebookTrainer::Quantize(const torch::Tensor& vectors) const {
   torch::Tensor residual = vectors;
   for (int k = 0; k < quantizer_->num_codebooks(); ++k) {
     const torch::Tensor centroids = quantizer_->centroids(k);
-    const torch::Tensor codes = Nearest(residual.detach(), centroids);
+    const torch::Tensor part = PartOf(residual, k);
+    const torch::Tensor codes = Nearest(part.detach(), centroids);
     const torch::Tensor chosen = centroids.index_select(0, codes);
-    result.commitment = result.commitment + (residual - chosen).pow(2).mean();
-    result.residuals.push_back(residual.detach());
+    if (k > 0 || options_.spectral_dims == 0) {
+      result.commitment = result.commitment + (part - chosen).pow(2).mean();
+    }
+    result.residuals.push_back(part.detach());
     result.codes.push_back(codes);
     result.quantized += chosen;
     residual = residual - chosen;

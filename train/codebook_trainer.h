@@ -21,13 +21,17 @@ struct CodebookOptions {
   // A centroid is dead when its average use falls under this share of the
   // codebook's mean.
   double dead_share = 0.05;
+  // Of the vectors, the last ones: the first codebook's alone
+  // (train/spectral_codebook.h). 0: every codebook has all.
+  int spectral_dims = 0;
 };
 
 // Vectors on their way through the codebooks.
 struct Quantization {
   torch::Tensor quantized;               // [N, D], the sum of the centroids; no gradient
   torch::Tensor commitment;              // [] mean over codebooks of |residual - centroid|^2,
-                                         // differentiable in the vectors
+                                         // differentiable in the vectors; not of a
+                                         // spectral codebook, which follows its target
   std::vector<torch::Tensor> residuals;  // K of [N, D], what each codebook was given
   std::vector<torch::Tensor> codes;      // K of [N] int64
 };
@@ -38,9 +42,10 @@ class CodebookTrainer {
   CodebookTrainer(ResidualVectorQuantizer quantizer, const CodebookOptions& options,
                   ProcessGroup& processes);
 
-  // Centroids by k-means of vectors [N, D], codebook by codebook of what the ones
-  // before leave. N >= C. The same vectors and draws give the same centroids.
-  void Initialize(const torch::Tensor& vectors, int iterations, DrawStream& draws);
+  // Centroids of the first `count` codebooks by k-means of vectors [N, D], codebook by
+  // codebook of what the ones before leave. N >= C. The same vectors and draws give
+  // the same centroids.
+  void Initialize(const torch::Tensor& vectors, int count, int iterations, DrawStream& draws);
 
   // vectors [N, D].
   Quantization Quantize(const torch::Tensor& vectors) const;
@@ -54,6 +59,7 @@ class CodebookTrainer {
   absl::Status Restore(const TensorMap& state);
 
  private:
+  torch::Tensor PartOf(const torch::Tensor& vectors, int k) const;  // others' dimensions as zeros
   int64_t MoveDead(int k, const torch::Tensor& residuals, DrawStream& draws);
 
   ResidualVectorQuantizer quantizer_;

@@ -1,10 +1,12 @@
 #include "train/codec_command.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/checkpoint/codec_tensors.h"
 #include "model/torch.h"
@@ -13,6 +15,8 @@
 #include "train/codec_trainer.h"
 #include "train/draw_stream.h"
 #include "train/process_group.h"
+#include "train/spectral_codebook.h"
+#include "train/spectral_target.h"
 #include "train/training_command.h"
 #include "train/training_device.h"
 
@@ -22,18 +26,43 @@ namespace {
 // Validation needs few clips.
 constexpr double kValidationHours = 0.5;
 
+absl::StatusOr<EncodecModel> CodecOf(const std::string& folder) {
+  const absl::StatusOr<CodecFiles> files = ReadCodecFolder(folder);
+  if (!files.ok()) return files.status();
+  return MakeCodec(*files);
+}
+
+absl::Status CheckSpectralDims(const CodecTrainingConfig& config) {
+  const SpectralTarget target(config.codec.sample_rate_hz, config.codec.hop_length(),
+                              /*num_dims=*/0);
+  // A codec to go on from may get them besides its own.
+  const int64_t most = config.start_from.empty()
+                           ? std::min<int64_t>(target.num_bands(), config.codec.dimension - 1)
+                           : target.num_bands();
+  if (config.spectral.dims <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("spectral.dims: expected at most ", most,
+                                                 " for this codec, found ", config.spectral.dims));
+}
+
 // From start_from, whose sizes then replace the configuration's, or drawn.
 absl::StatusOr<EncodecModel> FirstCodec(CodecTrainingConfig& config) {
-  if (!config.start_from.empty()) {
-    const absl::StatusOr<CodecFiles> files = ReadCodecFolder(config.start_from);
-    if (!files.ok()) return files.status();
-    config.codec = files->config;
-    return MakeCodec(*files);
-  }
-  if (absl::Status status = CheckCodecConfig(config.codec, "codec"); !status.ok()) return status;
   DrawStream draws(static_cast<uint64_t>(config.run.seed), DrawPurpose::kWeights, 0, 0);
-  EncodecModel codec(config.codec);
-  DrawCodecWeights(codec, draws.Bits());
+  if (config.start_from.empty()) {
+    absl::Status status = CheckCodecConfig(config.codec, "codec");
+    if (status.ok()) status = CheckSpectralDims(config);
+    if (!status.ok()) return status;
+    EncodecModel codec(config.codec);
+    DrawCodecWeights(codec, draws.Bits());
+    return codec;
+  }
+  absl::StatusOr<EncodecModel> codec = CodecOf(config.start_from);
+  if (!codec.ok()) return codec.status();
+  config.codec = (*codec)->config();
+  if (absl::Status status = CheckSpectralDims(config); !status.ok()) return status;
+  if (config.spectral.dims > 0 && !HasSpectralCodebook(*codec, config.spectral.dims)) {
+    codec = AddSpectralCodebook(*codec, config.spectral.dims, draws.Bits());
+    config.codec = (*codec)->config();
+  }
   return codec;
 }
 

@@ -14,6 +14,7 @@ constexpr char kCodecPrefix[] = "codec.";
 constexpr char kDiscriminatorPrefix[] = "discriminator.";
 constexpr char kDiscriminatorStatePrefix[] = "discriminator_optimizer.";
 constexpr char kCodebooksPrefix[] = "codebooks.";
+constexpr char kSpectralPrefix[] = "spectral_target.";
 
 int64_t CropSamples(const CodecTrainingConfig& config) {
   const int hop = config.codec.hop_length();
@@ -86,8 +87,14 @@ CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec
       quantizing_(!config.start_from.empty()) {
   codec_->to(device_.device);
   codebooks_ = std::make_unique<CodebookTrainer>(
-      codec_->quantizer(), CodebookOptions{config.codebook_decay, config.dead_code_share},
+      codec_->quantizer(),
+      CodebookOptions{config.codebook_decay, config.dead_code_share, config.spectral.dims},
       processes_);
+  if (config.spectral.dims > 0) {
+    spectral_target_.emplace(config.codec.sample_rate_hz, config.codec.hop_length(),
+                             config.spectral.dims);
+    quantizing_ = quantizing_ && codec_->quantizer()->centroids(0).ne(0).any().item<bool>();
+  }
   // Averaged weights would no longer fit the codebooks.
   optimizer_ = std::make_unique<Optimizer>(Trained(), WithoutAverages(config_.optimizer));
   const bool adversarial =
@@ -133,21 +140,35 @@ torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose) const {
   return torch::stack(waves).to(device_.device);
 }
 
+std::vector<torch::Tensor> CodecTrainer::DrawForCentroids() const {
+  const int64_t frames = config_.run.batch_size * crop_samples_ / config_.codec.hop_length();
+  const int64_t wanted = std::max(config_.kmeans_frames, config_.codec.codebook_size);
+  std::vector<torch::Tensor> waves;
+  for (int64_t draw = 0; draw * frames < wanted; ++draw) {
+    // Steps above 2^40 are no training steps.
+    waves.push_back(DrawWaves((int64_t{1} << 40) + draw, DrawPurpose::kCentroid));
+  }
+  return waves;
+}
+
+absl::Status CodecTrainer::FitSpectralTarget() {
+  spectral_target_->Fit(torch::cat(DrawForCentroids()).to(torch::kCPU));
+  std::vector<torch::Tensor> shared;
+  for (auto& [name, tensor] : spectral_target_->State()) shared.push_back(tensor);
+  return processes_.Broadcast(shared);
+}
+
 absl::Status CodecTrainer::InitializeCodebooks(int64_t step) {
   const torch::NoGradGuard no_grad;
-  const int64_t wanted = std::max(config_.kmeans_frames, config_.codec.codebook_size);
   std::vector<torch::Tensor> vectors;
-  int64_t num_vectors = 0;
-  for (int64_t draw = 0; num_vectors < wanted; ++draw) {
+  for (const torch::Tensor& waves : DrawForCentroids()) {
     const AutocastGuard autocast(device_);
-    // Steps above 2^40 are no training steps.
-    const torch::Tensor waves = DrawWaves((int64_t{1} << 40) + draw, DrawPurpose::kCentroid);
     vectors.push_back(AsVectors(codec_->encoder()->forward(waves.unsqueeze(1))));
-    num_vectors += vectors.back().size(0);
   }
   DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kCentroid,
                    static_cast<uint64_t>(step), /*item=*/0);
-  codebooks_->Initialize(torch::cat(vectors), config_.kmeans_iterations, draws);
+  const int count = config_.start_from.empty() ? codec_->quantizer()->num_codebooks() : 1;
+  codebooks_->Initialize(torch::cat(vectors), count, config_.kmeans_iterations, draws);
   std::vector<torch::Tensor> shared;
   for (auto& [name, tensor] : codebooks_->State()) shared.push_back(tensor);
   for (int k = 0; k < codec_->quantizer()->num_codebooks(); ++k) {
@@ -156,14 +177,19 @@ absl::Status CodecTrainer::InitializeCodebooks(int64_t step) {
   return processes_.Broadcast(shared);
 }
 
-torch::Tensor CodecTrainer::Encode(const torch::Tensor& target, bool quantized,
-                                   Quantization& quantization) {
+torch::Tensor CodecTrainer::Encode(const torch::Tensor& target, bool quantized, Losses& losses) {
   const torch::AutoGradMode gradients(!config_.decoder_only);
-  const torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
+  torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
+  if (spectral_target_) {
+    const int64_t dims = config_.spectral.dims, others = latent.size(1) - dims;
+    losses.spectral = latent.narrow(1, others, dims);
+    // The waveform would teach them phase again.
+    latent = torch::cat({latent.narrow(1, 0, others), losses.spectral.detach()}, 1);
+  }
   if (!quantized) return latent;
-  quantization = codebooks_->Quantize(AsVectors(latent));
+  losses.quantization = codebooks_->Quantize(AsVectors(latent));
   // Straight through: the decoder sees centroids, the encoder its gradient.
-  return latent + (AsLatent(quantization.quantized, target.size(0)) - latent).detach();
+  return latent + (AsLatent(losses.quantization.quantized, target.size(0)) - latent).detach();
 }
 
 CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const CodecPhase& phase) {
@@ -171,7 +197,7 @@ CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const Co
   torch::Tensor decoded;
   {
     const AutocastGuard autocast(device_);
-    decoded = codec_->decoder()->forward(Encode(target, phase.quantized, losses.quantization));
+    decoded = codec_->decoder()->forward(Encode(target, phase.quantized, losses));
   }
   const torch::Tensor& commitment = losses.quantization.commitment;
   losses.wave = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
@@ -179,6 +205,14 @@ CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const Co
   const torch::Tensor mel = mel_loss_(losses.wave, target);
   losses.total = phase.waveform_weight * waveform + phase.mel_weight * mel;
   losses.metrics = {{"waveform_loss", waveform.item<double>()}, {"mel_loss", mel.item<double>()}};
+  if (spectral_target_) {
+    const torch::Tensor beside =
+        (losses.spectral - (*spectral_target_)(target.to(torch::kCPU)).to(target.device()))
+            .pow(2)
+            .mean();
+    losses.total = losses.total + config_.spectral.weight * beside;
+    losses.metrics["spectral_loss"] = beside.item<double>();
+  }
   if (commitment.defined()) {
     losses.total = losses.total + phase.commitment_weight * commitment;
     losses.metrics["commitment_loss"] = commitment.item<double>();
@@ -210,6 +244,9 @@ absl::Status CodecTrainer::TrainDiscriminator(const torch::Tensor& target,
 
 absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
   const auto [phase, begin] = PhaseOf(step);
+  if (spectral_target_ && !spectral_target_->fitted()) {
+    if (absl::Status status = FitSpectralTarget(); !status.ok()) return status;
+  }
   if (phase->quantized && !quantizing_) {
     if (absl::Status status = InitializeCodebooks(step); !status.ok()) return status;
     quantizing_ = true;
@@ -292,6 +329,9 @@ TensorMap CodecTrainer::State() const {
   TensorMap state = optimizer_->State();
   Put(ModuleTensors(*codec_), kCodecPrefix, state);
   Put(codebooks_->State(), kCodebooksPrefix, state);
+  if (spectral_target_ && spectral_target_->fitted()) {
+    Put(spectral_target_->State(), kSpectralPrefix, state);
+  }
   state["quantizing"] = torch::full({}, quantizing_, torch::kBool);
   if (discriminator_) {
     Put(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
@@ -311,6 +351,8 @@ absl::Status CodecTrainer::Restore(const TensorMap& state) {
     }
   }
   if (!status.ok()) return status;
+  const TensorMap spectral = Take(state, kSpectralPrefix);
+  if (spectral_target_ && !spectral.empty()) spectral_target_->Restore(spectral);
   const auto quantizing = state.find("quantizing");
   if (quantizing == state.end()) return absl::InvalidArgumentError("quantizing: missing");
   quantizing_ = quantizing->second.item<bool>();
@@ -322,7 +364,9 @@ std::string CodecTrainer::Fingerprint() const {
   return absl::StrCat("codec ", codec.sample_rate_hz, " Hz, hop ", codec.hop_length(), ", filters ",
                       codec.num_filters, ", ", codec.num_codebooks, "x", codec.codebook_size, "x",
                       codec.dimension, discriminator_ ? ", adversarial" : "",
-                      config_.decoder_only ? ", decoder only" : "", ", seed ", config_.run.seed);
+                      config_.decoder_only ? ", decoder only" : "",
+                      spectral_target_ ? absl::StrCat(", spectral ", config_.spectral.dims) : "",
+                      ", seed ", config_.run.seed);
 }
 
 TensorMap CodecTrainer::CodecTensors(const TensorMap& state) const {

@@ -9,6 +9,7 @@
 #define MAGNET_TRAIN_CODEC_TRAINER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "train/mel_loss.h"
 #include "train/optimizer.h"
 #include "train/process_group.h"
+#include "train/spectral_target.h"
 #include "train/stft_discriminator.h"
 #include "train/training_config.h"
 #include "train/training_device.h"
@@ -35,8 +37,8 @@ void DrawCodecWeights(EncodecModel& codec, uint64_t seed);
 class CodecTrainer : public TrainingTask {
  public:
   // `codec` has its first weights; where start_from is set, its codebooks are
-  // kept as well. `validation` may be null. All but `codec` must outlive the
-  // trainer. Accumulation is not used: a step is one pass.
+  // kept as well, but for a spectral one that is still all zeros. `validation` may be null. All but
+  // `codec` must outlive the trainer. Accumulation is not used: a step is one pass.
   CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec, const AudioPool& training,
                const AudioPool* validation, const TrainingDevice& device, ProcessGroup& processes);
 
@@ -58,6 +60,7 @@ class CodecTrainer : public TrainingTask {
     Metrics metrics;
     torch::Tensor wave;         // [B, N], what the decoder made
     Quantization quantization;  // of a quantized phase
+    torch::Tensor spectral;     // [B, spectral dims, T], what the encoder gives of them
   };
 
   // The phase of a step, and where it begins.
@@ -68,9 +71,12 @@ class CodecTrainer : public TrainingTask {
 
   PhaseAt PhaseOf(int64_t step) const;
   torch::Tensor DrawWaves(int64_t step, DrawPurpose purpose) const;
+  std::vector<torch::Tensor> DrawForCentroids() const;  // waves of at least kmeans_frames
+  absl::Status FitSpectralTarget();
   absl::Status InitializeCodebooks(int64_t step);
-  // What the decoder sees of waves [B, N]: [B, D, T]. Sets `quantization` where quantized.
-  torch::Tensor Encode(const torch::Tensor& target, bool quantized, Quantization& quantization);
+  // What the decoder sees of waves [B, N]: [B, D, T]. Sets `quantization`, where
+  // quantized, and `spectral`.
+  torch::Tensor Encode(const torch::Tensor& target, bool quantized, Losses& losses);
   Losses Forward(const torch::Tensor& target, const CodecPhase& phase);
   absl::Status TrainDiscriminator(const torch::Tensor& target, const torch::Tensor& wave,
                                   double learning_rate, Metrics& metrics);
@@ -86,6 +92,7 @@ class CodecTrainer : public TrainingTask {
   ProcessGroup& processes_;
   const int64_t crop_samples_;
   MelLoss mel_loss_;
+  std::optional<SpectralTarget> spectral_target_;
   std::unique_ptr<CodebookTrainer> codebooks_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Optimizer> discriminator_optimizer_;

@@ -14,7 +14,7 @@ namespace magnet {
 namespace {
 
 constexpr size_t kBlockBytes = 512;
-constexpr uint64_t kMaxNameBytes = 64 * 1024;
+constexpr uint64_t kMaxNameBytes = uint64_t{64} * 1024;
 constexpr uint64_t kMaxMemberBytes = uint64_t{1} << 30;
 
 using Block = std::array<char, kBlockBytes>;

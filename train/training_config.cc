@@ -118,6 +118,12 @@ void VisitFields(Visitor& v, CodecPhase& c) {
 }
 
 template <typename Visitor>
+void VisitFields(Visitor& v, SpectralConfig& c) {
+  v.Int("dims", c.dims, 0, 80);
+  v.Double("weight", c.weight, 0, 1e6);
+}
+
+template <typename Visitor>
 void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.Object("run", c.run);
   v.Object("optimizer", c.optimizer);
@@ -130,6 +136,7 @@ void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.Double("crop_seconds", c.crop_seconds, 0.01, 60);
   v.IntList("mel_windows", c.mel_windows, 16, 16, 65'536);
   v.Int("mel_bands", c.mel_bands, 1, 1'024);
+  v.Object("spectral", c.spectral);
   v.Int("kmeans_frames", c.kmeans_frames, 1, 10'000'000);
   v.Int("kmeans_iterations", c.kmeans_iterations, 1, 1'000);
   v.Double("codebook_decay", c.codebook_decay, 0, 0.99999);
@@ -183,6 +190,10 @@ absl::StatusOr<CodecTrainingConfig> ParseCodecTrainingConfig(const std::string& 
   if (config.decoder_only && config.start_from.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(source, ": decoder_only: expected start_from, whose encoder is kept"));
+  }
+  if (config.decoder_only && config.spectral.dims > 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        source, ": spectral.dims: expected 0 with decoder_only, which learns no codes"));
   }
   if (config.decoder_only && !config.phases.front().quantized) {
     return absl::InvalidArgumentError(

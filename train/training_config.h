@@ -124,6 +124,13 @@ struct CodecPhase {
   bool quantized = false;
 };
 
+// A first codebook that tells what sounds and not its phase (train/spectral_target.h):
+// a language model learns it much sooner.
+struct SpectralConfig {
+  int dims = 0;         // of the latent that it has to itself; 0: no such codebook
+  double weight = 0.1;  // of the squared distance from the spectral target
+};
+
 struct CodecTrainingConfig {
   RunConfig run;                // total_steps is the sum of the phases'
   OptimizerConfig optimizer;    // its learning_rate is replaced by the phase's
@@ -136,6 +143,7 @@ struct CodecTrainingConfig {
   double crop_seconds = 1.0;
   std::vector<int> mel_windows = {128, 256, 512, 1024, 2048};  // samples
   int mel_bands = 64;
+  SpectralConfig spectral;     // added to start_from's codec where that has none
   int kmeans_frames = 40'960;  // for the first centroids
   int kmeans_iterations = 20;
   double codebook_decay = 0.99;   // of the centroids' moving averages

@@ -96,7 +96,7 @@ void CpuStepKernels::Gelu(const GeluArgs& args) {
 }
 
 void CpuStepKernels::SelfAttention(const SelfAttentionArgs& args) {
-  const int dim = args.dim, width = args.dim / args.num_heads;
+  const int64_t dim = args.dim, width = dim / args.num_heads;
   std::vector<float> scores;
   for (int s = 0; s < args.num_sequences; ++s) {
     const AttentionSpan& span = args.spans[s];
@@ -117,7 +117,7 @@ void CpuStepKernels::SelfAttention(const SelfAttentionArgs& args) {
 }
 
 void CpuStepKernels::CrossAttention(const CrossAttentionArgs& args) {
-  const int dim = args.dim, width = args.dim / args.num_heads;
+  const int64_t dim = args.dim, width = dim / args.num_heads;
   std::vector<float> scores;
   for (int s = 0; s < args.num_sequences; ++s) {
     const AttentionSpan& span = args.spans[s];

@@ -75,16 +75,15 @@ void StepPlan::ListBranches(std::span<const StepRequest> requests) {
 }
 
 void StepPlan::PlaceRows(bool with_text, const LmConfig& config, int row_tile) {
-  const int rows_before = static_cast<int>(frames_.size());
-  const int sequences_before = static_cast<int>(spans_.size());
+  const auto rows_before = std::ssize(frames_), sequences_before = std::ssize(spans_);
   for (Branch& branch : branches_) {
     if (branch.request != nullptr && (branch.text.num_keys > 0) == with_text) {
       AddSequence(branch, config);
     }
   }
-  const int rows = RoundUp(static_cast<int>(frames_.size()) - rows_before, row_tile);
+  const int rows = RoundUp(static_cast<int>(std::ssize(frames_) - rows_before), row_tile);
   const int sequences =
-      RoundUp(static_cast<int>(spans_.size()) - sequences_before, kSequencesTogether);
+      RoundUp(static_cast<int>(std::ssize(spans_) - sequences_before), kSequencesTogether);
   frames_.resize(static_cast<size_t>(rows_before + rows), -1);
   ids_.resize(frames_.size() * static_cast<size_t>(config.num_inputs()), 0);
   spans_.resize(static_cast<size_t>(sequences_before + sequences));
@@ -110,7 +109,7 @@ void StepPlan::AddSequence(Branch& branch, const LmConfig& config) {
 }
 
 void StepPlan::PlaceWanted(std::span<const StepRequest> requests, int stage, int row_tile) {
-  const int before = num_wanted();
+  const auto before = std::ssize(wanted_);
   size_t draw = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
     const StepRequest& request = requests[i];
@@ -124,10 +123,10 @@ void StepPlan::PlaceWanted(std::span<const StepRequest> requests, int stage, int
       }
     }
   }
-  const int rows = RoundUp(num_wanted() - before, row_tile);
+  const int rows = RoundUp(static_cast<int>(std::ssize(wanted_) - before), row_tile);
   if (rows == 0) return;
   wanted_.resize(static_cast<size_t>(before + rows), -1);
-  heads_.push_back({stage, before, rows});
+  heads_.push_back({stage, static_cast<int>(before), rows});
 }
 
 std::vector<std::byte> StepPlan::Bytes() const {

@@ -61,7 +61,7 @@ v1::GenerateResponse ChunkMessage(const std::string& clip, int index) {
   v1::AudioChunk* chunk = response.mutable_audio_chunk();
   chunk->set_data(clip.substr(begin, end - begin));
   chunk->set_offset(begin);
-  chunk->set_end_sample((index + 1) * kChunkSamples);
+  chunk->set_end_sample(int64_t{index + 1} * kChunkSamples);
   return response;
 }
 
@@ -94,7 +94,8 @@ std::string ClipBytes(uint64_t seed) {
 }
 
 GenerateBehavior SendClip(std::function<void(v1::GenerateResponse*)> edit) {
-  return [edit](grpc::ServerContext*, const v1::GenerateRequest& request, GenerateWriter* writer) {
+  return [edit = std::move(edit)](grpc::ServerContext*, const v1::GenerateRequest& request,
+                                  GenerateWriter* writer) {
     const uint64_t seed = SeedOf(request);
     const std::string clip = ClipBytes(seed);
     for (v1::GenerateResponse response :
@@ -108,8 +109,8 @@ GenerateBehavior SendClip(std::function<void(v1::GenerateResponse*)> edit) {
 }
 
 GenerateBehavior FailWith(grpc::Status status, int pushback_ms) {
-  return [status, pushback_ms](grpc::ServerContext* context, const v1::GenerateRequest&,
-                               GenerateWriter*) {
+  return [status = std::move(status), pushback_ms](grpc::ServerContext* context,
+                                                   const v1::GenerateRequest&, GenerateWriter*) {
     if (pushback_ms != 0) {
       context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(pushback_ms));
     }
@@ -118,7 +119,8 @@ GenerateBehavior FailWith(grpc::Status status, int pushback_ms) {
 }
 
 GenerateBehavior SendUntilCancelled(std::function<void()> then) {
-  return [then](grpc::ServerContext*, const v1::GenerateRequest& request, GenerateWriter* writer) {
+  return [then = std::move(then)](grpc::ServerContext*, const v1::GenerateRequest& request,
+                                  GenerateWriter* writer) {
     const uint64_t seed = SeedOf(request);
     writer->Write(StartedMessage(seed));
     writer->Write(ChunkMessage(ClipBytes(seed), 0));

@@ -63,7 +63,7 @@ TEST(GenerateTest, SamplesAreTheModels) {
   request.mutable_output()->set_format(v1::AUDIO_FORMAT_PCM_F32);
   const CallResult result = server.Generate(request);
   ASSERT_EQ(result.audio.size(), 3u * 16000 * 4);
-  std::vector<float> samples(3 * 16000);
+  std::vector<float> samples(size_t{3} * 16000);
   std::memcpy(samples.data(), result.audio.data(), result.audio.size());
   for (size_t i = 0; i < samples.size(); ++i) {
     ASSERT_EQ(samples[i], FakeSample(5, static_cast<int64_t>(i))) << "at sample " << i;

@@ -83,7 +83,7 @@ CallResult ReadAll(grpc::ClientContext& context, grpc::ClientReader<v1::Generate
   return result;
 }
 
-ServerHarness::ServerHarness(std::function<void(ServerConfig&)> changes, bool serve) {
+ServerHarness::ServerHarness(const std::function<void(ServerConfig&)>& changes, bool serve) {
   ServerConfig config;
   config.listen = "127.0.0.1:0";
   config.metrics_listen = "";

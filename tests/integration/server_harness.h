@@ -69,7 +69,7 @@ class ServerHarness {
  public:
   // Serves on a free port of the loopback without metrics' HTTP. `changes` edits
   // the configuration.
-  explicit ServerHarness(std::function<void(ServerConfig&)> changes = {}, bool serve = true);
+  explicit ServerHarness(const std::function<void(ServerConfig&)>& changes = {}, bool serve = true);
   ~ServerHarness();
 
   void AddModelAndServe();

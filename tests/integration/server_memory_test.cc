@@ -9,10 +9,12 @@
 
 // Of the sanitizers; not there without one. The address sanitizer counts what was freed until it
 // is used again, which it delays unless told otherwise.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" size_t __sanitizer_get_current_allocated_bytes() __attribute__((weak));
 extern "C" const char* __asan_default_options() {
   return "quarantine_size_mb=0:thread_local_quarantine_size_kb=0";
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace magnet::testing {
 namespace {

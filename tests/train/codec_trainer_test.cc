@@ -8,12 +8,14 @@
 
 #include "model/audio/audio_file.h"
 #include "tests/train/lm_run.h"
+#include "train/spectral_codebook.h"
+#include "train/spectral_target.h"
 
 namespace magnet {
 namespace {
 
-// Tones of eight pitches, as a data set of WAV files.
-void WriteTones(const std::string& folder) {
+// Tones of eight pitches, from `lowest` in radians a sample, as a data set of WAV files.
+void WriteTones(const std::string& folder, double lowest) {
   std::filesystem::create_directories(folder + "/data");
   std::ofstream rows(folder + "/rows.json");
   for (int i = 0; i < 8; ++i) {
@@ -22,7 +24,7 @@ void WriteTones(const std::string& folder) {
     row.location = "data/" + std::to_string(i) + ".wav";
     row.main_caption = "a tone";
     rows << FormatMusicBenchRow(row) << "\n";
-    const torch::Tensor wave = 0.5 * (torch::arange(2000) * (0.05 + 0.03 * i)).sin();
+    const torch::Tensor wave = 0.5 * (torch::arange(2000) * (lowest + 0.03 * i)).sin();
     const std::vector<float> samples(wave.data_ptr<float>(), wave.data_ptr<float>() + 2000);
     ASSERT_TRUE(WriteAudioFile(folder + "/" + row.location, samples, 1000).ok());
   }
@@ -51,8 +53,12 @@ class CodecTrainerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = TestFolder("tones");
-    WriteTones(folder_);
     config_ = TinyConfig(folder_);
+    UseTones(/*lowest=*/0.05);
+  }
+
+  void UseTones(double lowest) {
+    WriteTones(folder_, lowest);
     auto pool = AudioPool::Load({.rows = config_.rows, .audio = config_.audio}, 1000, 3600, 1);
     ASSERT_TRUE(pool.ok()) << pool.status();
     pool_ = std::make_unique<AudioPool>(*std::move(pool));
@@ -65,6 +71,11 @@ class CodecTrainerTest : public ::testing::Test {
                                           *processes_);
   }
 
+  void UseSpectralCodebook() {
+    config_.codec.dimension = 4 + kSpectralDims;
+    config_.spectral = {.dims = kSpectralDims, .weight = 0.1};
+  }
+
   void Run(CodecTrainer& trainer, int64_t begin, int64_t end) {
     for (int64_t step = begin; step < end; ++step) {
       const auto report = trainer.Step(step);
@@ -72,6 +83,7 @@ class CodecTrainerTest : public ::testing::Test {
     }
   }
 
+  static constexpr int kSpectralDims = 3;
   std::string folder_;
   CodecTrainingConfig config_;
   std::unique_ptr<AudioPool> pool_;
@@ -124,6 +136,7 @@ TEST_F(CodecTrainerTest, StateIsAllThatStepsDependOn) {
   config_.phases[0].adversarial_weight = 0.1;
   config_.phases[1].adversarial_weight = 0.1;
   config_.crop_seconds = 1.2;  // the discriminator's longest window
+  UseSpectralCodebook();
   const auto unbroken = Trainer();
   Run(*unbroken, 0, 6);
   TensorMap state;
@@ -136,6 +149,92 @@ TEST_F(CodecTrainerTest, StateIsAllThatStepsDependOn) {
     EXPECT_EQ(expected->loss, found->loss) << "step " << step;
     EXPECT_EQ(expected->metrics, found->metrics) << "step " << step;
   }
+}
+
+EncodecModel CodecOf(const CodecTrainer& trainer, const CodecConfig& config) {
+  EncodecModel codec(config);
+  EXPECT_TRUE(LoadModule(trainer.CodecTensors({}), "trained", *codec).ok());
+  return codec;
+}
+
+// Breaks where the first codebook is taught phase, or where a quantizer that knows nothing of
+// its dimensions would choose other codes than the trainer did.
+TEST_F(CodecTrainerTest, ASpectralCodebookTellsTonesWhateverTheirPhase) {
+  UseSpectralCodebook();
+  config_.spectral.weight = 2;
+  UseTones(/*lowest=*/0.5);  // a target hears notes from 65 Hz on
+  const auto trainer = Trainer();
+  const auto first = trainer->Step(0);
+  ASSERT_TRUE(first.ok()) << first.status();
+  Run(*trainer, 1, 120);
+  const auto last = trainer->Step(120);
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_LT(last->metrics.at("spectral_loss"), 0.3 * first->metrics.at("spectral_loss"));
+  EncodecModel codec = CodecOf(*trainer, config_.codec);
+  EXPECT_TRUE(HasSpectralCodebook(codec, kSpectralDims));
+  const torch::Tensor time = torch::arange(1000);
+  const torch::Tensor wave = (0.5 * (time * 0.59).sin()).view({1, 1, -1});
+  const torch::Tensor later = (0.5 * (time * 0.59 + 1.3).sin()).view({1, 1, -1});
+  const torch::Tensor same = codec->Encode(wave).eq(codec->Encode(later)).to(torch::kFloat).mean(2);
+  EXPECT_GT(same[0][0].item<double>(), 0.9);
+  EXPECT_LT(same[0][1].item<double>(), 0.7) << "the second codebook has the phase";
+}
+
+// Breaks where a codec that is given such a codebook loses what it had, or where the codebook
+// stays as it was added.
+TEST_F(CodecTrainerTest, ASpectralCodebookIsAddedToACodec) {
+  const auto plain = Trainer();
+  Run(*plain, 0, 90);
+  EncodecModel before = CodecOf(*plain, config_.codec);
+  EncodecModel wide = AddSpectralCodebook(before, kSpectralDims, /*seed=*/3);
+  EXPECT_EQ(wide->config().num_codebooks, 4);
+  EXPECT_FALSE(HasSpectralCodebook(before, kSpectralDims));
+  EXPECT_TRUE(HasSpectralCodebook(wide, kSpectralDims));
+  const torch::Tensor wave = pool_->Middle(2, 400).view({1, 1, -1});
+  const torch::Tensor codes = before->Encode(wave);
+  const torch::Tensor others = wide->Encode(wave).narrow(1, 1, 3);
+  EXPECT_TRUE(torch::equal(others, codes));
+  EXPECT_TRUE(torch::allclose(wide->Decode(wide->Encode(wave)), before->Decode(codes), 1e-4, 1e-5));
+
+  config_.start_from = "the codec above";
+  config_.codec = wide->config();
+  config_.spectral = {.dims = kSpectralDims, .weight = 0.1};
+  config_.phases = {{.steps = 20, .learning_rate = 2e-3, .mel_weight = 0.1},
+                    {.steps = 20, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
+  CodecTrainer trainer(config_, wide, *pool_, pool_.get(), TrainingDevice(), *processes_);
+  Run(trainer, 0, 21);
+  EXPECT_TRUE(HasSpectralCodebook(wide, kSpectralDims));
+  EXPECT_TRUE(wide->quantizer()->centroids(0).ne(0).any().item<bool>());
+  const auto moved = [&](int k) {
+    const torch::Tensor was = before->quantizer()->centroids(k);
+    const torch::Tensor is = wide->quantizer()->centroids(k + 1).narrow(1, 0, 4);
+    return ((is - was).norm() / was.norm()).item<double>();
+  };
+  for (int k = 0; k < 3; ++k) EXPECT_LT(moved(k), 0.5) << "codebook " << k << " begins anew";
+}
+
+// Breaks where what should be told by pitch and level depends on the moment.
+TEST(SpectralTargetTest, HearsPitchAndNotPhase) {
+  SpectralTarget target(8000, 160, /*num_dims=*/6);
+  const torch::Tensor time = torch::arange(8000);
+  const auto tone = [&](double step, double phase) { return 0.3 * (time * step + phase).sin(); };
+  std::vector<torch::Tensor> tones;
+  for (int i = 0; i < 20; ++i) tones.push_back(tone(0.1 * std::pow(1.0595, i), 0));
+  EXPECT_FALSE(target.fitted());
+  const double kept = target.Fit(torch::stack(tones));
+  EXPECT_GT(kept, 0.5);
+  EXPECT_LE(kept, 1.0);
+  const auto middle = [&](const torch::Tensor& wave) {
+    return target(wave.unsqueeze(0))[0].slice(1, 10, 40);
+  };
+  EXPECT_EQ(target(torch::stack(tones)).sizes(), (std::vector<int64_t>{20, 6, 50}));
+  const torch::Tensor heard = middle(tone(0.1, 0)), moved = middle(tone(0.1, 2));
+  const torch::Tensor higher = middle(tone(0.12, 0));
+  EXPECT_LT((heard - moved).norm().item<double>(), 0.05 * (heard - higher).norm().item<double>());
+
+  SpectralTarget restored(8000, 160, 6);
+  restored.Restore(target.State());
+  EXPECT_TRUE(torch::equal(restored(torch::stack(tones)), target(torch::stack(tones))));
 }
 
 // Breaks where a signal vanishes on its way through the first weights: then the
@@ -188,7 +287,7 @@ TEST(CodebookTrainerTest, KMeansFindsTheClusters) {
   const torch::Tensor centers = 10 * torch::randn({16, 4});
   const torch::Tensor vectors = centers.repeat({64, 1}) + 0.01 * torch::randn({1024, 4});
   DrawStream draws(1, DrawPurpose::kCentroid, 0, 0);
-  trainer.Initialize(vectors, /*iterations=*/20, draws);
+  trainer.Initialize(vectors, config.num_codebooks, /*iterations=*/20, draws);
   const double left = (trainer.Quantize(vectors).quantized - vectors).pow(2).mean().item<double>();
   EXPECT_LT(left, 0.01 * vectors.var().item<double>());
 }

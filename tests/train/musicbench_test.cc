@@ -160,7 +160,7 @@ TEST(MusicBenchDataset, VisitorsErrorEndsReading) {
   for (const char* audio : {"", "/MusicBench.tar.gz"}) {
     int calls = 0;
     const auto result = OpenSample("MusicBench_train.json", audio)
-                            .ForEachAudio([&](const MusicBenchRow&, std::string) {
+                            .ForEachAudio([&](const MusicBenchRow&, const std::string&) {
                               ++calls;
                               return absl::ResourceExhaustedError("full");
                             });

@@ -80,6 +80,9 @@ TEST(TrainingConfigTest, DecoderOnlyNeedsACodecToGoOnFrom) {
   };
   EXPECT_THAT(error(data + "phases: [{steps: 1, quantized: true}]"),
               HasSubstr("run.yaml: decoder_only: expected start_from"));
+  EXPECT_THAT(
+      error(data + "start_from: c\nspectral: {dims: 2}\nphases: [{steps: 1, quantized: true}]"),
+      HasSubstr("run.yaml: spectral.dims: expected 0 with decoder_only"));
   EXPECT_THAT(error(data + "start_from: c\nphases: [{steps: 1}]"),
               HasSubstr("run.yaml: phases[0].quantized: expected true"));
 }

@@ -46,10 +46,11 @@ void Send(fluid_synth_t* synth, const MidiEvent& event) {
 
 // Renders one block of every part and appends its mono sum.
 void RenderBlock(fluid_synth_t* synth, std::array<std::vector<float>, kNumParts>& tracks) {
-  std::array<std::array<float, kBlockSamples>, 2 * kNumParts> sides = {};  // left, right of each
-  std::array<float*, 2 * kNumParts> pointers;
+  constexpr size_t kNumSides = size_t{2} * kNumParts;  // left, right of each
+  std::array<std::array<float, kBlockSamples>, kNumSides> sides = {};
+  std::array<float*, kNumSides> pointers;
   for (size_t i = 0; i < sides.size(); ++i) pointers[i] = sides[i].data();
-  fluid_synth_process(synth, kBlockSamples, /*nfx=*/0, nullptr, 2 * kNumParts, pointers.data());
+  fluid_synth_process(synth, kBlockSamples, /*nfx=*/0, nullptr, kNumSides, pointers.data());
   for (size_t part = 0; part < kNumParts; ++part) {
     for (size_t i = 0; i < kBlockSamples; ++i) {
       tracks[part].push_back(0.5f * (sides[2 * part][i] + sides[2 * part + 1][i]));

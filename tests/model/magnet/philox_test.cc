@@ -46,7 +46,7 @@ TEST(UniformAt, IsUniform) {
     ++bins[static_cast<int>(u * kBins)];
   }
   // Five standard deviations of a binomial count.
-  for (const int bin : bins) EXPECT_NEAR(bin, kDraws / kBins, 5 * 95);
+  for (const int bin : bins) EXPECT_NEAR(bin, double{kDraws} / kBins, 5 * 95);
 }
 
 }  // namespace

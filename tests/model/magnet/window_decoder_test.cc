@@ -25,7 +25,8 @@ SamplingSpec Steps(std::vector<int> steps, SpanArrangement arrangement) {
 }
 
 WindowCodes NothingGiven(int num_frames) {
-  return {num_frames, std::vector<int64_t>(2 * num_frames, 0), std::vector<bool>(num_frames)};
+  return {num_frames, std::vector<int64_t>(size_t{2} * num_frames, 0),
+          std::vector<bool>(num_frames)};
 }
 
 // Answers every step with token 5 and probabilities that differ by frame.
@@ -50,7 +51,7 @@ TEST_P(EveryArrangement, LeavesNoMaskIdAndRunsEveryStep) {
   for (const int num_frames : {3, 6, 99}) {
     WindowDecoder decoder(SmallLm(), Steps({7, 3}, GetParam()), NothingGiven(num_frames));
     EXPECT_EQ(RunToTheEnd(decoder), 10);
-    EXPECT_EQ(decoder.codes(), std::vector<int64_t>(2 * num_frames, 5));
+    EXPECT_EQ(decoder.codes(), std::vector<int64_t>(size_t{2} * num_frames, 5));
   }
 }
 
