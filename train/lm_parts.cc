@@ -260,9 +260,7 @@ void DrawLmWeights(MagnetTransformer& lm, uint64_t seed) {
     const std::string& name = item.key();
     torch::Tensor& weight = item.value();
     if (absl::StrContains(name, "norm")) continue;
-    if (weight.dim() == 1) {
-      weight.zero_();
-    } else if (name == "beats.head.weight" || name == "beats.query.weight") {
+    if (weight.dim() == 1 || name == "beats.head.weight" || name == "beats.query.weight") {
       weight.zero_();
     } else if (absl::StrContains(name, "emb.")) {
       weight.normal_(0, 1 / std::sqrt(lm->config().num_codebooks));

@@ -93,7 +93,8 @@ class NeighbourStart {
  private:
   // rows [card, D] = scaled [card, count] at the features from `first` on, around
   // the end, with the given deviation.
-  void SetRows(torch::Tensor rows, const torch::Tensor& scaled, double deviation, int64_t first) {
+  void SetRows(const torch::Tensor& rows, const torch::Tensor& scaled, double deviation,
+               int64_t first) {
     torch::Tensor whole = torch::zeros_like(rows);
     whole.narrow(1, 0, scaled.size(1)).copy_(scaled);
     rows.copy_(whole.roll(first, /*dims=*/1) * (deviation / Deviation(whole)));
@@ -101,7 +102,7 @@ class NeighbourStart {
 
   // Every other frequency of the positions, as many as half a head has features:
   // q = cos(w (t + ahead)), sin(w (t + ahead)); k = cos(w t), sin(w t).
-  void LookAt(int ahead, torch::Tensor q, torch::Tensor k) {
+  void LookAt(int ahead, const torch::Tensor& q, const torch::Tensor& k) {
     const int64_t half = config_.dim / 2;
     for (int64_t i = 0; 2 * i + 1 < q.size(0) && 2 * i < half; ++i) {
       const int64_t cosine = 2 * i, sine = half + 2 * i;
@@ -115,7 +116,7 @@ class NeighbourStart {
     }
   }
 
-  void Carry(int64_t first, torch::Tensor v, torch::Tensor out) {
+  void Carry(int64_t first, const torch::Tensor& v, const torch::Tensor& out) {
     for (int64_t i = 0; i < v.size(0); ++i) {
       const int64_t feature = (first + i) % config_.dim;
       v[i][feature] += 1;

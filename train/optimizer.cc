@@ -28,9 +28,10 @@ double LearningRateAt(const OptimizerConfig& config, int64_t step, int64_t total
   return config.learning_rate * (config.final_fraction + (1 - config.final_fraction) * cosine);
 }
 
-Optimizer::Optimizer(TensorMap parameters, const OptimizerConfig& config, MuonParameters muon)
+Optimizer::Optimizer(const TensorMap& parameters, const OptimizerConfig& config,
+                     MuonParameters muon)
     : config_(config), muon_(std::move(muon)) {
-  for (auto& [name, parameter] : parameters) {
+  for (const auto& [name, parameter] : parameters) {
     names_.push_back(name);
     parameters_.push_back(parameter);
     first_moments_.push_back(torch::zeros_like(parameter));

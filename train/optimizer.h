@@ -30,7 +30,7 @@ class Optimizer {
  public:
   // `parameters`: the leaves themselves, by their full names; updated in place.
   // Those of one dimension (norms, biases) are not decayed.
-  Optimizer(TensorMap parameters, const OptimizerConfig& config, MuonParameters muon = {});
+  Optimizer(const TensorMap& parameters, const OptimizerConfig& config, MuonParameters muon = {});
 
   void ZeroGradients();
 

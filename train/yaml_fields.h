@@ -25,8 +25,8 @@ namespace magnet {
 // A visitor over the mapping `node`; keeps the first error.
 class YamlReader {
  public:
-  YamlReader(YAML::Node node, std::string source, std::string path)
-      : node_(std::move(node)), source_(std::move(source)), path_(std::move(path)) {
+  YamlReader(const YAML::Node& node, std::string source, std::string path)
+      : node_(node), source_(std::move(source)), path_(std::move(path)) {
     if (node_.IsDefined() && !node_.IsNull() && !node_.IsMap()) Fail(node_, path_, "a mapping");
   }
 

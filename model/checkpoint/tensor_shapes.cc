@@ -71,7 +71,7 @@ class SeanetShapes {
     for (auto ratio = c_.ratios.rbegin(); ratio != c_.ratios.rend(); ++ratio) {
       AddResidualBlocks(channels);
       SkipActivation();
-      AddConv(shapes_, Next(), {channels, 2 * channels, 2 * *ratio});
+      AddConv(shapes_, Next(), {channels, 2 * channels, int64_t{2} * *ratio});
       channels *= 2;
     }
     if (c_.lstm_layers > 0) AddLstm(shapes_, Next(), channels, c_.lstm_layers);
@@ -85,7 +85,7 @@ class SeanetShapes {
     if (c_.lstm_layers > 0) AddLstm(shapes_, Next(), channels, c_.lstm_layers);
     for (const int ratio : c_.ratios) {
       SkipActivation();
-      AddTransposedConv(shapes_, Next(), {channels, channels / 2, 2 * ratio});
+      AddTransposedConv(shapes_, Next(), {channels, channels / 2, int64_t{2} * ratio});
       channels /= 2;
       AddResidualBlocks(channels);
     }

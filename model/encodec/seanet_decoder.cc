@@ -22,7 +22,7 @@ SeanetDecoderImpl::SeanetDecoderImpl(const CodecConfig& config)
     model_->Append<CroppedTransposedConv>(
         CroppedTransposedConvOptions{.in_channels = channels,
                                      .out_channels = channels / 2,
-                                     .kernel_size = 2 * ratio,
+                                     .kernel_size = int64_t{2} * ratio,
                                      .stride = ratio,
                                      .causal = config.causal,
                                      .trim_right_ratio = config.trim_right_ratio});

@@ -22,7 +22,7 @@ SeanetEncoderImpl::SeanetEncoderImpl(const CodecConfig& config)
     }
     conv.in_channels = channels;
     conv.out_channels = 2 * channels;
-    conv.kernel_size = 2 * *ratio;
+    conv.kernel_size = int64_t{2} * *ratio;
     conv.stride = *ratio;
     model_->Append<EluLayer>();
     model_->Append<PaddedConv>(conv);

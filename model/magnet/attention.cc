@@ -60,7 +60,8 @@ InProjection RegisterInProjection(torch::nn::Module& attention, int dim, bool bi
   torch::Tensor weight =
       attention.register_parameter("in_proj_weight", NewDenseWeight(3 * dim, dim));
   if (!bias) return {std::move(weight), {}};
-  return {std::move(weight), attention.register_parameter("in_proj_bias", torch::zeros({3 * dim}))};
+  return {std::move(weight),
+          attention.register_parameter("in_proj_bias", torch::zeros({int64_t{3} * dim}))};
 }
 
 }  // namespace

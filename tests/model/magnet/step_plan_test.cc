@@ -24,7 +24,7 @@ LmConfig Config() {
 
 // A clip's data, which its request points to.
 struct Clip {
-  Clip(int frames, int first_code) : num_frames(frames), codes(kCodebooks * frames) {
+  Clip(int frames, int first_code) : num_frames(frames), codes(size_t{kCodebooks} * frames) {
     std::iota(codes.begin(), codes.end(), first_code);
   }
 
