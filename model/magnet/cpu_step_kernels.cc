@@ -122,7 +122,8 @@ void CpuStepKernels::CrossAttention(const CrossAttentionArgs& args) {
   for (int s = 0; s < args.num_sequences; ++s) {
     const AttentionSpan& span = args.spans[s];
     const TextSpan& text = args.texts[s];
-    const float* const kv = Floats(text.kv) + Offset(2 * args.layer, int64_t{text.num_keys} * dim);
+    const float* const kv =
+        Floats(text.kv) + Offset(int64_t{2} * args.layer, int64_t{text.num_keys} * dim);
     for (int row = span.first_row; row < span.first_row + span.num_rows; ++row) {
       for (int head = 0; head < args.num_heads; ++head) {
         const AttendedKeys keys = {.keys = kv + head * width,
