@@ -33,12 +33,9 @@ absl::StatusOr<EncodecModel> CodecOf(const std::string& folder) {
 }
 
 absl::Status CheckSpectralDims(const CodecTrainingConfig& config) {
-  const SpectralTarget target(config.codec.sample_rate_hz, config.codec.hop_length(),
-                              /*num_dims=*/0);
+  int most = SpectralTarget::NumBands(config.codec.sample_rate_hz);
   // A codec to go on from may get them besides its own.
-  const int64_t most = config.start_from.empty()
-                           ? std::min<int64_t>(target.num_bands(), config.codec.dimension - 1)
-                           : target.num_bands();
+  if (config.start_from.empty()) most = std::min(most, config.codec.dimension - 1);
   if (config.spectral.dims <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("spectral.dims: expected at most ", most,
                                                  " for this codec, found ", config.spectral.dims));

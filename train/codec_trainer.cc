@@ -92,7 +92,7 @@ CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec
       processes_);
   if (config.spectral.dims > 0) {
     spectral_target_.emplace(config.codec.sample_rate_hz, config.codec.hop_length(),
-                             config.spectral.dims);
+                             config.spectral.dims, device_.device);
     quantizing_ = quantizing_ && codec_->quantizer()->centroids(0).ne(0).any().item<bool>();
   }
   // Averaged weights would no longer fit the codebooks.
@@ -152,7 +152,7 @@ std::vector<torch::Tensor> CodecTrainer::DrawForCentroids() const {
 }
 
 absl::Status CodecTrainer::FitSpectralTarget() {
-  spectral_target_->Fit(torch::cat(DrawForCentroids()).to(torch::kCPU));
+  spectral_target_->Fit(DrawForCentroids());
   std::vector<torch::Tensor> shared;
   for (auto& [name, tensor] : spectral_target_->State()) shared.push_back(tensor);
   return processes_.Broadcast(shared);
@@ -206,10 +206,7 @@ CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const Co
   losses.total = phase.waveform_weight * waveform + phase.mel_weight * mel;
   losses.metrics = {{"waveform_loss", waveform.item<double>()}, {"mel_loss", mel.item<double>()}};
   if (spectral_target_) {
-    const torch::Tensor beside =
-        (losses.spectral - (*spectral_target_)(target.to(torch::kCPU)).to(target.device()))
-            .pow(2)
-            .mean();
+    const torch::Tensor beside = (losses.spectral - (*spectral_target_)(target)).pow(2).mean();
     losses.total = losses.total + config_.spectral.weight * beside;
     losses.metrics["spectral_loss"] = beside.item<double>();
   }

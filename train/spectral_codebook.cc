@@ -1,8 +1,5 @@
 #include "train/spectral_codebook.h"
 
-#include <string>
-#include <utility>
-
 #include "absl/strings/match.h"
 
 namespace magnet {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <vector>
 
 namespace magnet {
 namespace {
@@ -23,7 +22,8 @@ torch::Tensor NoteBands(int sample_rate_hz, int64_t window_length) {
   const double bin_hz = static_cast<double>(sample_rate_hz) / static_cast<double>(window_length);
   const torch::Tensor hz = torch::arange(window_length / 2 + 1, torch::kDouble) * bin_hz;
   std::vector<torch::Tensor> bands;
-  for (int note = kLowestNote; NoteHz(note) < kHighestShare * sample_rate_hz; ++note) {
+  for (int band = 0; band < SpectralTarget::NumBands(sample_rate_hz); ++band) {
+    const int note = kLowestNote + band;
     const double width = std::max(NoteHz(note + 1) - NoteHz(note), 1.3 * bin_hz);
     bands.push_back((1 - (hz - NoteHz(note)).abs() / width).clamp_min(0));
   }
@@ -32,11 +32,18 @@ torch::Tensor NoteBands(int sample_rate_hz, int64_t window_length) {
 
 }  // namespace
 
-SpectralTarget::SpectralTarget(int sample_rate_hz, int hop_length, int num_dims)
+int SpectralTarget::NumBands(int sample_rate_hz) {
+  int num_bands = 0;
+  while (NoteHz(kLowestNote + num_bands) < kHighestShare * sample_rate_hz) ++num_bands;
+  return num_bands;
+}
+
+SpectralTarget::SpectralTarget(int sample_rate_hz, int hop_length, int num_dims,
+                               torch::Device device)
     : hop_length_(hop_length),
       num_dims_(num_dims),
-      window_(torch::hann_window(WindowLength(sample_rate_hz))),
-      bands_(NoteBands(sample_rate_hz, WindowLength(sample_rate_hz))) {}
+      window_(torch::hann_window(WindowLength(sample_rate_hz)).to(device)),
+      bands_(NoteBands(sample_rate_hz, WindowLength(sample_rate_hz)).to(device)) {}
 
 torch::Tensor SpectralTarget::Levels(const torch::Tensor& waves) const {
   const int64_t length = window_.size(0), around = std::max<int64_t>(length - hop_length_, 0);
@@ -50,17 +57,19 @@ torch::Tensor SpectralTarget::Levels(const torch::Tensor& waves) const {
   return torch::matmul(bands_, magnitude).clamp_min(kQuietest).log10().transpose(1, 2);
 }
 
-double SpectralTarget::Fit(const torch::Tensor& waves) {
+double SpectralTarget::Fit(const std::vector<torch::Tensor>& waves) {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor levels = Levels(waves).flatten(0, 1).to(torch::kDouble);
+  std::vector<torch::Tensor> parts;
+  for (const torch::Tensor& batch : waves) parts.push_back(Levels(batch).flatten(0, 1));
+  const torch::Tensor levels = torch::cat(parts).to(torch::kDouble);
   const torch::Tensor mean = levels.mean(0);
   const torch::Tensor beside = levels - mean;
   const auto [variances, directions] = torch::linalg_eigh(
       beside.t().matmul(beside) / static_cast<double>(levels.size(0)));  // rising
-  const torch::Tensor kept = variances.narrow(0, num_bands() - num_dims_, num_dims_);
-  directions_ = (directions.narrow(1, num_bands() - num_dims_, num_dims_) / kept.mean().sqrt())
-                    .to(torch::kFloat)
-                    .contiguous();
+  const int64_t rest = bands_.size(0) - num_dims_;
+  const torch::Tensor kept = variances.narrow(0, rest, num_dims_);
+  directions_ =
+      (directions.narrow(1, rest, num_dims_) / kept.mean().sqrt()).to(torch::kFloat).contiguous();
   mean_ = mean.to(torch::kFloat);
   return (kept.sum() / variances.sum()).item<double>();
 }
@@ -73,8 +82,8 @@ torch::Tensor SpectralTarget::operator()(const torch::Tensor& waves) const {
 TensorMap SpectralTarget::State() const { return {{"mean", mean_}, {"directions", directions_}}; }
 
 void SpectralTarget::Restore(const TensorMap& state) {
-  mean_ = state.at("mean").clone();
-  directions_ = state.at("directions").clone();
+  mean_ = state.at("mean").to(bands_.device()).clone();
+  directions_ = state.at("directions").to(bands_.device()).clone();
 }
 
 }  // namespace magnet

@@ -5,6 +5,7 @@
 #define MAGNET_TRAIN_SPECTRAL_TARGET_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "model/checkpoint/tensor_map.h"
 #include "model/torch.h"
@@ -13,15 +14,16 @@ namespace magnet {
 
 class SpectralTarget {
  public:
-  // Frames are `hop_length` samples; num_dims at most num_bands().
-  SpectralTarget(int sample_rate_hz, int hop_length, int num_dims);
+  // Frames are `hop_length` samples; num_dims at most NumBands(). Waves are to be on `device`.
+  SpectralTarget(int sample_rate_hz, int hop_length, int num_dims, torch::Device device);
 
-  int64_t num_bands() const { return bands_.size(0); }
+  // Notes up to 0.45 of the sample rate; may be 0.
+  static int NumBands(int sample_rate_hz);
 
   // Chooses the directions: the first principal components of the levels in
-  // `waves` [B, N], scaled so that coordinates have variance 1 in the mean.
+  // `waves`, each [B, N], scaled so that coordinates have variance 1 in the mean.
   // Returns the share of the levels' variance that they keep.
-  double Fit(const torch::Tensor& waves);
+  double Fit(const std::vector<torch::Tensor>& waves);
   bool fitted() const { return mean_.defined(); }
 
   // waves [B, N], N a multiple of hop_length -> coordinates [B, num_dims, T]. A

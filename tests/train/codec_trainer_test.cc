@@ -215,13 +215,13 @@ TEST_F(CodecTrainerTest, ASpectralCodebookIsAddedToACodec) {
 
 // Breaks where what should be told by pitch and level depends on the moment.
 TEST(SpectralTargetTest, HearsPitchAndNotPhase) {
-  SpectralTarget target(8000, 160, /*num_dims=*/6);
+  SpectralTarget target(8000, 160, /*num_dims=*/6, torch::kCPU);
   const torch::Tensor time = torch::arange(8000);
   const auto tone = [&](double step, double phase) { return 0.3 * (time * step + phase).sin(); };
   std::vector<torch::Tensor> tones;
   for (int i = 0; i < 20; ++i) tones.push_back(tone(0.1 * std::pow(1.0595, i), 0));
   EXPECT_FALSE(target.fitted());
-  const double kept = target.Fit(torch::stack(tones));
+  const double kept = target.Fit({torch::stack(tones)});
   EXPECT_GT(kept, 0.5);
   EXPECT_LE(kept, 1.0);
   const auto middle = [&](const torch::Tensor& wave) {
@@ -232,7 +232,7 @@ TEST(SpectralTargetTest, HearsPitchAndNotPhase) {
   const torch::Tensor higher = middle(tone(0.12, 0));
   EXPECT_LT((heard - moved).norm().item<double>(), 0.05 * (heard - higher).norm().item<double>());
 
-  SpectralTarget restored(8000, 160, 6);
+  SpectralTarget restored(8000, 160, 6, torch::kCPU);
   restored.Restore(target.State());
   EXPECT_TRUE(torch::equal(restored(torch::stack(tones)), target(torch::stack(tones))));
 }

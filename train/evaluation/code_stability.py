@@ -9,7 +9,6 @@ that equal the code of the frame before. A language model has to predict all the
 """
 import argparse
 import pathlib
-import subprocess
 import tempfile
 
 import numpy as np
@@ -36,14 +35,11 @@ def parse_arguments():
     return arguments
 
 
-def encode(samples, rate, arguments, folder):
+def encode(samples, rate, bundle):
     """-> codes [K, T]"""
-    wave, codes = folder / "wave.wav", folder / "codes.safetensors"
+    wave, codes = bundle.cache / "wave.wav", bundle.cache / "codes.safetensors"
     soundfile.write(wave, samples, rate, subtype="FLOAT")
-    done = subprocess.run([arguments.magnet_model, "encode", wave, "--save-codes", codes, "--model",
-                           arguments.bundle], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(done.stderr.strip())
+    bundle.encode(wave, codes)
     return model_runs.read_codes(codes)
 
 
@@ -60,12 +56,13 @@ def main():
         raise SystemExit(f"{arguments.data}/data: expected WAV files, found none")
     rows = {f"moved by {shift} samples": [] for shift in SHIFTS} | {"as the frame before": []}
     with tempfile.TemporaryDirectory() as folder:
+        bundle = model_runs.Bundle(arguments.bundle, arguments.magnet_model, pathlib.Path(folder))
         for path in files[:: max(1, len(files) // arguments.clips)][: arguments.clips]:
             samples, rate = soundfile.read(path, dtype="float32")
-            codes = encode(samples, rate, arguments, pathlib.Path(folder))
+            codes = encode(samples, rate, bundle)
             rows["as the frame before"].append(share_equal(codes[:, 1:], codes[:, :-1]))
             for shift in SHIFTS:
-                moved = encode(samples[shift:], rate, arguments, pathlib.Path(folder))
+                moved = encode(samples[shift:], rate, bundle)
                 rows[f"moved by {shift} samples"].append(share_equal(codes, moved))
     print("codes that stay, % by codebook")
     for name, shares in rows.items():
@@ -73,4 +70,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, RuntimeError) as error:
+        raise SystemExit(str(error)) from None

@@ -53,6 +53,10 @@ class Bundle:
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}\n{done.stderr.strip()}")
 
+    def encode(self, path, codes):
+        """Writes what read_codes() reads."""
+        self._run("encode", path, "--save-codes", codes)
+
     def reconstruct(self, path):
         """-> (audio file, codes file): the clip through the codec."""
         stem = self.cache / "reconstructions" / digest(self.codec_id, analysis.content_hash(path))
@@ -61,7 +65,7 @@ class Bundle:
         stem.parent.mkdir(parents=True, exist_ok=True)
         if not codes.exists():
             unfinished = stem.with_suffix(".part.safetensors")
-            self._run("encode", path, "--save-codes", unfinished)
+            self.encode(path, unfinished)
             unfinished.rename(codes)
         if not audio.exists():
             unfinished = stem.with_suffix(f".{self.precision}.part.wav")
