@@ -78,6 +78,9 @@ absl::Status ReadSampling(const ParsedOptions& options, v1::SamplingOptions* sam
     sampling->set_guidance_max(guidance->max);
     if (guidance->min) sampling->set_guidance_min(*guidance->min);
   }
+  if (options.Has("later-guidance")) {
+    sampling->set_later_guidance(options.Number("later-guidance"));
+  }
   if (options.Has("steps")) {
     const auto steps = ParseSteps(options.Text("steps"));
     if (!steps.ok()) return InOption("steps", steps.status());
@@ -278,6 +281,13 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .value_name = "MAX[:MIN]",
             .help =
                 "How strictly to follow the text, at the start and at the end of a stage: 10:1."},
+           {.name = "later-guidance",
+            .kind = ValueKind::kNumber,
+            .value_name = "SHARE",
+            .help = "Share of the guidance that codebooks after the first have; 0 is none, and "
+                    "faster.",
+            .min = 0,
+            .max = 1},
            {.name = "steps",
             .kind = ValueKind::kText,
             .value_name = "N,N,...",

@@ -33,6 +33,10 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
   }
   parts.push_back(
       absl::StrFormat("guidance %g:%g", sampling.guidance_max(), sampling.guidance_min()));
+  if (sampling.later_guidance() != 1) {
+    parts.push_back(
+        absl::StrFormat("%g of it after the first codebook", sampling.later_guidance()));
+  }
   parts.push_back(absl::StrCat("steps ", absl::StrJoin(sampling.decoding_steps(), ",")));
   parts.push_back(
       EnumWord(v1::SpanArrangement_Name(sampling.span_arrangement()), "SPAN_ARRANGEMENT_"));

@@ -83,7 +83,7 @@ int64_t ClipGeneration::next_step_rows() const {
   if (window_ == windows_.size()) return 0;
   const GenerationProgress p = progress();
   const float rate = MaskRate(spec_.sampling.schedule, p.step, p.num_steps);
-  const int branches = IsGuided(GuidanceCoefficient(rate, spec_.sampling)) ? 2 : 1;
+  const int branches = IsGuided(GuidanceCoefficient(p.stage, rate, spec_.sampling)) ? 2 : 1;
   return int64_t{windows_[window_].num_frames()} * branches;
 }
 

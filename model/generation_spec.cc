@@ -281,6 +281,7 @@ std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, 
   out.ExpectRange("sampling.top_k", sampling.top_k, 0, card);
   out.ExpectRange("sampling.guidance_max", sampling.guidance_max, 0.0, kMaxGuidance);
   out.ExpectRange("sampling.guidance_min", sampling.guidance_min, 0.0, kMaxGuidance);
+  out.ExpectRange("sampling.later_guidance", sampling.later_guidance, 0.0, 1.0);
   const auto& steps = sampling.decoding_steps;
   if (steps.size() != static_cast<size_t>(num_codebooks)) {
     out.Add("sampling.decoding_steps", "expected one number for each of ", num_codebooks,

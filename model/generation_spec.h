@@ -39,6 +39,9 @@ struct SamplingSpec {
   int top_k = 0;                   // at most the codebook's entries; 0: off
   double guidance_max = 10.0;      // coefficient at mask rate 1; [0, kMaxGuidance]
   double guidance_min = 1.0;       // coefficient at mask rate 0; [0, kMaxGuidance]
+  double later_guidance = 1.0;     // of what these coefficients are over 1, the share that
+                                   // codebooks after the first have; [0, 1]. 0: no guidance
+                                   // there, and one branch to compute instead of two
   std::vector<int> decoding_steps = {20, 10, 10, 10};  // forward passes, per codebook
   SpanArrangement span_arrangement = SpanArrangement::kNonoverlap;
   MaskSchedule schedule = MaskSchedule::kLinspace;

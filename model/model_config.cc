@@ -31,10 +31,14 @@ class FieldReader {
   }
 
   void Double(const char* name, double& field, double, double) {
-    const json* value = Find(name);
-    if (value == nullptr) return;
-    if (!value->is_number()) return Mismatch(Path(name), "a number", *value);
-    field = value->get<double>();
+    if (const json* value = Find(name)) ReadDouble(Path(name), *value, field);
+  }
+
+  void OptionalDouble(const char* name, double& field, double absent, double, double) {
+    known_.insert(name);
+    field = absent;
+    const auto found = object_.find(name);
+    if (found != object_.end()) ReadDouble(Path(name), *found, field);
   }
 
   void Bool(const char* name, bool& field) {
@@ -118,6 +122,11 @@ class FieldReader {
     reader.ReportUnknownKeys();
   }
 
+  void ReadDouble(const std::string& path, const json& value, double& field) {
+    if (!value.is_number()) return Mismatch(path, "a number", value);
+    field = value.get<double>();
+  }
+
   void ReadInt(const std::string& path, const json& value, int& field) {
     const bool fits =
         (value.is_number_unsigned() &&
@@ -139,6 +148,9 @@ class FieldWriter {
  public:
   void Int(const char* name, const int& field, int, int) { object_[name] = field; }
   void Double(const char* name, const double& field, double, double) { object_[name] = field; }
+  void OptionalDouble(const char* name, const double& field, double absent, double, double) {
+    if (field != absent) object_[name] = field;
+  }
   void Bool(const char* name, const bool& field) { object_[name] = field; }
   void String(const char* name, const std::string& field, size_t, size_t) { object_[name] = field; }
   void IntList(const char* name, const std::vector<int>& field, size_t, int, int) {

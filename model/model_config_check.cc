@@ -30,6 +30,10 @@ class RangeChecker {
     Check(name, field, min, max);
   }
 
+  void OptionalDouble(const char* name, const double& field, double, double min, double max) {
+    Check(name, field, min, max);
+  }
+
   void Bool(const char*, const bool&) {}
 
   void String(const char* name, const std::string& field, size_t min_bytes, size_t max_bytes) {

@@ -4,6 +4,7 @@
 // A visitor has, for a field called `name`:
 //   Int(name, int&, min, max)            inclusive range
 //   Double(name, double&, min, max)      inclusive range, finite
+//   OptionalDouble(name, double&, absent, min, max)   likewise; `absent` may be left out
 //   Bool(name, bool&)
 //   String(name, std::string&, min_bytes, max_bytes)
 //   IntList(name, std::vector<int>&, max_entries, min, max)   not empty
@@ -129,6 +130,7 @@ void VisitFields(Visitor& v, SamplingSpec& c) {
   v.Int("top_k", c.top_k, 0, kMaxCodes);
   v.Double("guidance_max", c.guidance_max, 0, kMaxGuidance);
   v.Double("guidance_min", c.guidance_min, 0, kMaxGuidance);
+  v.OptionalDouble("later_guidance", c.later_guidance, /*absent=*/1, 0, 1);
   v.IntList("decoding_steps", c.decoding_steps, 128, 1, 100'000);
   v.Enum("span_arrangement", c.span_arrangement, kSpanArrangements);
   v.Enum("schedule", c.schedule, kMaskSchedules);

@@ -77,6 +77,7 @@ void ConvertSampling(const v1::SamplingOptions& from, SamplingSpec& to, Violatio
   if (from.has_top_k()) to.top_k = from.top_k();
   if (from.has_guidance_max()) to.guidance_max = from.guidance_max();
   if (from.has_guidance_min()) to.guidance_min = from.guidance_min();
+  if (from.has_later_guidance()) to.later_guidance = from.later_guidance();
   if (from.decoding_steps_size() > 0) {
     to.decoding_steps.assign(from.decoding_steps().begin(), from.decoding_steps().end());
   }
@@ -205,6 +206,7 @@ v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) 
   sampling.set_top_k(config.sampling.top_k);
   sampling.set_guidance_max(config.sampling.guidance_max);
   sampling.set_guidance_min(config.sampling.guidance_min);
+  sampling.set_later_guidance(config.sampling.later_guidance);
   for (int steps : config.sampling.decoding_steps) sampling.add_decoding_steps(steps);
   sampling.set_span_arrangement(WireEnum(kArrangements, config.sampling.span_arrangement));
   sampling.set_schedule(WireEnum(kSchedules, config.sampling.schedule));

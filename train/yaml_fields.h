@@ -47,6 +47,11 @@ class YamlReader {
     }
   }
 
+  void OptionalDouble(std::string_view name, double& value, double /*absent*/, double min,
+                      double max) {
+    Double(name, value, min, max);
+  }
+
   void Bool(std::string_view name, bool& value) {
     const YAML::Node node = Take(name);
     if (node && !YAML::convert<bool>::decode(node, value)) {

@@ -69,6 +69,7 @@ SamplingSpec ReadSampling(const GenerationOptions& options, const SamplingSpec& 
     sampling.guidance_max = options.guidance[0];
     sampling.guidance_min = options.guidance[1];
   }
+  sampling.later_guidance = options.later_guidance.value_or(sampling.later_guidance);
   sampling.span_arrangement = options.arrangement.value_or(sampling.span_arrangement);
   sampling.schedule = options.schedule.value_or(sampling.schedule);
   sampling.span_score = options.span_score.value_or(sampling.span_score);
@@ -129,6 +130,8 @@ void AddGenerationOptions(CLI::App& command, GenerationOptions& o) {
   command.add_option("--guidance", o.guidance, "MAX,MIN: how strongly the prompt steers")
       ->delimiter(',')
       ->expected(2);
+  command.add_option("--later-guidance", o.later_guidance,
+                     "Share of it after the first codebook, 0 to 1; 0: none, and faster");
   command.add_option("--span-arrangement", o.arrangement, "Where masked spans may begin")
       ->transform(CLI::CheckedTransformer(kArrangements, CLI::ignore_case));
   command.add_option("--schedule", o.schedule, "How the mask rate falls")

@@ -30,6 +30,7 @@ struct GenerationOptions {
   std::optional<int> top_k;
   std::vector<int> steps;
   std::vector<double> guidance;  // max,min
+  std::optional<double> later_guidance;
   std::optional<SpanArrangement> arrangement;
   std::optional<MaskSchedule> schedule;
   std::optional<SpanScore> span_score;

@@ -25,9 +25,12 @@ float MaskRate(MaskSchedule schedule, int step, int num_steps) {
   return static_cast<float>(std::cos(double{time * std::numbers::pi_v<float> * 0.5f}));
 }
 
-double GuidanceCoefficient(float rate, const SamplingSpec& sampling) {
+double GuidanceCoefficient(int stage, float rate, const SamplingSpec& sampling) {
   const double r = rate;
-  return r * sampling.guidance_max + (1 - r) * sampling.guidance_min;
+  const double first = r * sampling.guidance_max + (1 - r) * sampling.guidance_min;
+  // As it is where nothing is taken off: the tokens stay the reference's to the bit.
+  if (stage == 0 || sampling.later_guidance == 1) return first;
+  return 1 + sampling.later_guidance * (first - 1);
 }
 
 bool GuidanceIsNeutral(double coefficient) { return std::abs(coefficient - 1.0) < 1e-6; }

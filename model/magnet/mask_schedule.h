@@ -15,8 +15,9 @@ namespace magnet {
 // The end of kLinspace is a rate of about -4e-8, as in the reference.
 float MaskRate(MaskSchedule schedule, int step, int num_steps);
 
-// rate * max + (1 - rate) * min, in double.
-double GuidanceCoefficient(float rate, const SamplingSpec& sampling);
+// rate * max + (1 - rate) * min, in double; of codebooks after the first, the
+// part over 1 times later_guidance.
+double GuidanceCoefficient(int stage, float rate, const SamplingSpec& sampling);
 
 // The weight of the null branch, 1 - coefficient, is below what float32 logits
 // can show: running that branch cannot change the outcome.

@@ -90,7 +90,7 @@ const DecodingStep& WindowDecoder::NextStep() {
   masks_blocks() ? MaskBlocks(rate) : MaskSpans(rate);
   current_.stage = stage_;
   current_.step = step_;
-  current_.guidance = GuidanceCoefficient(rate, sampling_);
+  current_.guidance = GuidanceCoefficient(stage_, rate, sampling_);
   current_.temperature = StepTemperature(sampling_, step_, num_steps);
   ApplyMask();
   has_current_ = true;

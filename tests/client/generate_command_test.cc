@@ -70,6 +70,8 @@ TEST_F(GenerateTest, SendsEveryOption) {
                  "50",
                  "-g",
                  "8:2",
+                 "--later-guidance",
+                 "0.5",
                  "--steps",
                  "4,3",
                  "--arrangement",
@@ -109,6 +111,7 @@ TEST_F(GenerateTest, SendsEveryOption) {
   EXPECT_TRUE(sent.sampling().has_top_p()) << "the model's top-p would win over --top-k";
   EXPECT_EQ(sent.sampling().guidance_max(), 8);
   EXPECT_EQ(sent.sampling().guidance_min(), 2);
+  EXPECT_EQ(sent.sampling().later_guidance(), 0.5);
   EXPECT_THAT(sent.sampling().decoding_steps(), ElementsAre(4, 3));
   EXPECT_EQ(sent.sampling().span_arrangement(), v1::SPAN_ARRANGEMENT_STRIDE1);
   EXPECT_EQ(sent.sampling().schedule(), v1::MASK_SCHEDULE_PAPER);

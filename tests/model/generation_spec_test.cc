@@ -128,6 +128,7 @@ TEST(GenerationSpecTest, EachViolationNamesItsField) {
       {[](auto& s) { s.sampling.top_k = -1; }, "sampling.top_k"},
       {[](auto& s) { s.sampling.guidance_max = kInf; }, "sampling.guidance_max"},
       {[](auto& s) { s.sampling.guidance_min = -1; }, "sampling.guidance_min"},
+      {[](auto& s) { s.sampling.later_guidance = 1.5; }, "sampling.later_guidance"},
       {[](auto& s) {
          s.sampling.decoding_steps = {1, 1, 1};
        },

@@ -62,6 +62,21 @@ TEST(ModelConfigTest, FormattedConfigParsesToTheSameConfig) {
   EXPECT_EQ(parsed->description, config.description);
 }
 
+// Breaks where bundles that were written before the field was there are refused, or its range is
+// not checked.
+TEST(ModelConfigTest, LaterGuidanceMayBeLeftOut) {
+  ModelConfig config = SmallConfig();
+  EXPECT_EQ(SmallJson()["sampling"].count("later_guidance"), 0u);
+  EXPECT_EQ(ParseModelConfig(SmallJson().dump())->sampling.later_guidance, 1);
+  config.sampling.later_guidance = 0.25;
+  json document = json::parse(FormatModelConfig(config));
+  EXPECT_EQ(ParseModelConfig(document.dump())->sampling.later_guidance, 0.25);
+  document["sampling"]["later_guidance"] = 2;
+  EXPECT_THAT(ParseError(document), HasSubstr("sampling.later_guidance: expected"));
+  document["sampling"]["later_guidance"] = "none";
+  EXPECT_THAT(ParseError(document), HasSubstr("sampling.later_guidance: expected a number"));
+}
+
 // Breaks where models without beats, as all published ones are, could not be opened any
 // more, or those with beats lose them.
 TEST(ModelConfigTest, BeatsMayBeAbsent) {

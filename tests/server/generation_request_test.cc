@@ -78,6 +78,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
       top_k: 3
       guidance_max: 4
       guidance_min: 2
+      later_guidance: 0.25
       decoding_steps: [ 5, 4, 3, 2 ]
       span_arrangement: SPAN_ARRANGEMENT_STRIDE1
       schedule: MASK_SCHEDULE_PAPER
@@ -104,6 +105,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
   EXPECT_EQ(spec.sampling.top_k, 3);
   EXPECT_EQ(spec.sampling.guidance_max, 4);
   EXPECT_EQ(spec.sampling.guidance_min, 2);
+  EXPECT_EQ(spec.sampling.later_guidance, 0.25);
   EXPECT_THAT(spec.sampling.decoding_steps, ElementsAre(5, 4, 3, 2));
   EXPECT_EQ(spec.sampling.span_arrangement, SpanArrangement::kStride1);
   EXPECT_EQ(spec.sampling.schedule, MaskSchedule::kPaper);

@@ -130,6 +130,23 @@ TEST_F(CodecTrainerTest, DecoderOnlyKeepsEncoderAndCodebooks) {
   }
 }
 
+// Breaks where borrowed codes, which tell of no waveform, are asked for one.
+TEST_F(CodecTrainerTest, BorrowedCodesAreJudgedByMelSpectraAlone) {
+  config_.start_from = "a codec";
+  config_.decoder_only = true;
+  const auto waveform_loss = [this](double share, int64_t step) {
+    config_.borrowed_share = share;
+    return Trainer()->Step(step)->metrics.at("waveform_loss");
+  };
+  config_.phases = {{.steps = 60, .mel_weight = 0, .quantized = true}};
+  EXPECT_GT(waveform_loss(0.5, 0), 0);
+  EXPECT_EQ(waveform_loss(1, 0), 0);
+  const auto trainer = Trainer();
+  EXPECT_EQ(trainer->Step(0)->loss, 0);
+  config_.phases[0].mel_weight = 1;
+  EXPECT_GT(Trainer()->Step(0)->loss, 0);
+}
+
 // Breaks where a resumed codec training is another one.
 TEST_F(CodecTrainerTest, StateIsAllThatStepsDependOn) {
   config_.phases[0].steps = 4;

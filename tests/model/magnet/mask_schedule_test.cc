@@ -37,16 +37,30 @@ TEST(MaskRate, PaperNeverReachesZero) {
 
 TEST(Guidance, RunsFromMaxToMin) {
   SamplingSpec sampling;
-  EXPECT_DOUBLE_EQ(GuidanceCoefficient(1.0f, sampling), 10.0);
-  EXPECT_DOUBLE_EQ(GuidanceCoefficient(0.0f, sampling), 1.0);
-  EXPECT_DOUBLE_EQ(GuidanceCoefficient(0.5f, sampling), 5.5);
+  for (const int stage : {0, 3}) {
+    EXPECT_DOUBLE_EQ(GuidanceCoefficient(stage, 1.0f, sampling), 10.0);
+    EXPECT_DOUBLE_EQ(GuidanceCoefficient(stage, 0.0f, sampling), 1.0);
+    EXPECT_DOUBLE_EQ(GuidanceCoefficient(stage, 0.5f, sampling), 5.5);
+  }
+}
+
+// Breaks where the first codebook loses its guidance, or later ones keep it and cost two branches.
+TEST(Guidance, LaterCodebooksMayHaveAShareOrNone) {
+  SamplingSpec sampling;
+  sampling.later_guidance = 0.5;
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(0, 1.0f, sampling), 10.0);
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(1, 1.0f, sampling), 5.5);
+  EXPECT_DOUBLE_EQ(GuidanceCoefficient(1, 0.0f, sampling), 1.0);
+  sampling.later_guidance = 0;
+  EXPECT_TRUE(GuidanceIsNeutral(GuidanceCoefficient(1, 1.0f, sampling)));
+  EXPECT_FALSE(GuidanceIsNeutral(GuidanceCoefficient(0, 1.0f, sampling)));
 }
 
 TEST(Guidance, IsNeutralOnlyAtTheLastLinspaceStep) {
   const SamplingSpec sampling;
   for (int i = 0; i < 20; ++i) {
     const float rate = MaskRate(MaskSchedule::kLinspace, i, 20);
-    EXPECT_EQ(GuidanceIsNeutral(GuidanceCoefficient(rate, sampling)), i == 19) << "step " << i;
+    EXPECT_EQ(GuidanceIsNeutral(GuidanceCoefficient(0, rate, sampling)), i == 19) << "step " << i;
   }
 }
 
