@@ -56,7 +56,13 @@ absl::StatusOr<EncodecModel> FirstCodec(CodecTrainingConfig& config) {
   if (!codec.ok()) return codec.status();
   config.codec = (*codec)->config();
   if (absl::Status status = CheckSpectralDims(config); !status.ok()) return status;
-  if (config.spectral.dims > 0 && !HasSpectralCodebook(*codec, config.spectral.dims)) {
+  const int has = SpectralDims(*codec);
+  if (has > 0 && !config.decoder_only && has != config.spectral.dims) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("spectral.dims: expected ", has, ", as the first codebook of ",
+                     config.start_from, " has, found ", config.spectral.dims));
+  }
+  if (config.spectral.dims > 0 && has == 0) {
     codec = AddSpectralCodebook(*codec, config.spectral.dims, draws.Bits());
     config.codec = (*codec)->config();
   }

@@ -6,7 +6,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "train/borrowed_codes.h"
 
 namespace magnet {
 namespace {
@@ -42,14 +41,6 @@ torch::Tensor AsVectors(const torch::Tensor& latent) {
 
 torch::Tensor AsLatent(const torch::Tensor& vectors, int64_t batch_size) {
   return vectors.view({batch_size, -1, vectors.size(1)}).transpose(1, 2);
-}
-
-// Mean over all but the first `num_borrowed` items, whose codes tell of no waveform.
-torch::Tensor WaveformLoss(const torch::Tensor& wave, const torch::Tensor& target,
-                           int64_t num_borrowed) {
-  const int64_t others = wave.size(0) - num_borrowed;
-  if (others == 0) return torch::zeros({}, wave.options());
-  return (wave - target).narrow(0, num_borrowed, others).abs().mean();
 }
 
 OptimizerConfig WithoutAverages(OptimizerConfig config) {
@@ -186,25 +177,7 @@ absl::Status CodecTrainer::InitializeCodebooks(int64_t step) {
   return processes_.Broadcast(shared);
 }
 
-int64_t CodecTrainer::NumBorrowed() const {
-  return std::llround(config_.borrowed_share * config_.run.batch_size);
-}
-
-torch::Tensor CodecTrainer::Borrow(int64_t step, const Quantization& quantization) {
-  const torch::Tensor codes =
-      torch::stack(quantization.codes)
-          .view({codec_->quantizer()->num_codebooks(), config_.run.batch_size, -1})
-          .transpose(0, 1);
-  DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kBorrowed,
-                   static_cast<uint64_t>(step), static_cast<uint32_t>(processes_.rank()));
-  const torch::Tensor borrowed =
-      BorrowLaterCodes(codes.to(torch::kCPU), codec_->quantizer()->centroids(0).to(torch::kCPU),
-                       NumBorrowed(), draws);
-  return codec_->quantizer()->Decode(borrowed.to(device_.device));
-}
-
-torch::Tensor CodecTrainer::Encode(int64_t step, const torch::Tensor& target, bool quantized,
-                                   Losses& losses) {
+torch::Tensor CodecTrainer::Encode(const torch::Tensor& target, bool quantized, Losses& losses) {
   const torch::AutoGradMode gradients(!config_.decoder_only);
   torch::Tensor latent = codec_->encoder()->forward(target.unsqueeze(1)).to(torch::kFloat);
   if (spectral_target_) {
@@ -215,22 +188,20 @@ torch::Tensor CodecTrainer::Encode(int64_t step, const torch::Tensor& target, bo
   }
   if (!quantized) return latent;
   losses.quantization = codebooks_->Quantize(AsVectors(latent));
-  if (NumBorrowed() > 0) return Borrow(step, losses.quantization);
   // Straight through: the decoder sees centroids, the encoder its gradient.
   return latent + (AsLatent(losses.quantization.quantized, target.size(0)) - latent).detach();
 }
 
-CodecTrainer::Losses CodecTrainer::Forward(int64_t step, const torch::Tensor& target,
-                                           const CodecPhase& phase) {
+CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const CodecPhase& phase) {
   Losses losses;
   torch::Tensor decoded;
   {
     const AutocastGuard autocast(device_);
-    decoded = codec_->decoder()->forward(Encode(step, target, phase.quantized, losses));
+    decoded = codec_->decoder()->forward(Encode(target, phase.quantized, losses));
   }
   const torch::Tensor& commitment = losses.quantization.commitment;
   losses.wave = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
-  const torch::Tensor waveform = WaveformLoss(losses.wave, target, NumBorrowed());
+  const torch::Tensor waveform = (losses.wave - target).abs().mean();
   const torch::Tensor mel = mel_loss_(losses.wave, target);
   losses.total = phase.waveform_weight * waveform + phase.mel_weight * mel;
   losses.metrics = {{"waveform_loss", waveform.item<double>()}, {"mel_loss", mel.item<double>()}};
@@ -281,7 +252,7 @@ absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
   schedule.learning_rate = phase->learning_rate;
   const double rate = LearningRateAt(schedule, step - begin, phase->steps);
   const torch::Tensor target = DrawWaves(step, DrawPurpose::kCrop);
-  Losses losses = Forward(step, target, *phase);
+  Losses losses = Forward(target, *phase);
   if (phase->adversarial_weight > 0) {
     const absl::Status status = TrainDiscriminator(target, losses.wave, rate, losses.metrics);
     if (!status.ok()) return status;
@@ -391,7 +362,6 @@ std::string CodecTrainer::Fingerprint() const {
                       codec.num_filters, ", ", codec.num_codebooks, "x", codec.codebook_size, "x",
                       codec.dimension, discriminator_ ? ", adversarial" : "",
                       config_.decoder_only ? ", decoder only" : "",
-                      NumBorrowed() > 0 ? absl::StrCat(", borrowed ", NumBorrowed()) : "",
                       spectral_target_ ? absl::StrCat(", spectral ", config_.spectral.dims) : "",
                       ", seed ", config_.run.seed);
 }

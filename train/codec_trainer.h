@@ -74,13 +74,10 @@ class CodecTrainer : public TrainingTask {
   std::vector<torch::Tensor> DrawForCentroids() const;  // waves of at least kmeans_frames
   absl::Status FitSpectralTarget();
   absl::Status InitializeCodebooks(int64_t step);
-  int64_t NumBorrowed() const;  // items of a batch
-  // [B, D, T] of codes whose later codebooks the first NumBorrowed() items have from elsewhere.
-  torch::Tensor Borrow(int64_t step, const Quantization& quantization);
   // What the decoder sees of waves [B, N]: [B, D, T]. Sets `quantization`, where
   // quantized, and `spectral`.
-  torch::Tensor Encode(int64_t step, const torch::Tensor& target, bool quantized, Losses& losses);
-  Losses Forward(int64_t step, const torch::Tensor& target, const CodecPhase& phase);
+  torch::Tensor Encode(const torch::Tensor& target, bool quantized, Losses& losses);
+  Losses Forward(const torch::Tensor& target, const CodecPhase& phase);
   absl::Status TrainDiscriminator(const torch::Tensor& target, const torch::Tensor& wave,
                                   double learning_rate, Metrics& metrics);
   absl::Status Average(const std::vector<torch::Tensor>& gradients);

@@ -20,7 +20,6 @@ enum class DrawPurpose : uint32_t {
   kWeights,      // initial weights
   kBeats,        // whether an item is told its beats
   kFullMask,     // whether all frames of an item are masked
-  kBorrowed,     // which codes come from elsewhere
 };
 
 // The draws for item `item` of step `step`, in order.

@@ -1,5 +1,7 @@
 #include "train/spectral_codebook.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 
 namespace magnet {
@@ -16,13 +18,16 @@ void CopyInto(const torch::Tensor& from, const torch::Tensor& to) {
 
 }  // namespace
 
-bool HasSpectralCodebook(EncodecModel& codec, int num_dims) {
-  const int64_t others = codec->config().dimension - num_dims;
-  if (others < 1 || !AllZero(codec->quantizer()->centroids(0).narrow(1, 0, others))) return false;
-  for (int k = 1; k < codec->quantizer()->num_codebooks(); ++k) {
-    if (!AllZero(codec->quantizer()->centroids(k).narrow(1, others, num_dims))) return false;
+int SpectralDims(EncodecModel& codec) {
+  const ResidualVectorQuantizer& quantizer = codec->quantizer();
+  int others = 0;  // dimensions up to the last one that a later codebook uses
+  for (int k = 1; k < quantizer->num_codebooks(); ++k) {
+    const torch::Tensor used = quantizer->centroids(k).ne(0).any(0).nonzero();
+    if (used.numel() > 0)
+      others = std::max(others, static_cast<int>(used.max().item<int64_t>()) + 1);
   }
-  return true;
+  const bool apart = others > 0 && AllZero(quantizer->centroids(0).narrow(1, 0, others));
+  return apart ? codec->config().dimension - others : 0;
 }
 
 EncodecModel AddSpectralCodebook(EncodecModel& codec, int num_dims, uint64_t seed) {

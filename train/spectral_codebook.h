@@ -13,9 +13,9 @@
 
 namespace magnet {
 
-// Whether the codec's first codebook is one of `num_dims` dimensions, be it still
-// all zeros.
-bool HasSpectralCodebook(EncodecModel& codec, int num_dims);
+// How many dimensions the codec's first codebook has to itself, be it still all zeros; 0: it is
+// no such codebook.
+int SpectralDims(EncodecModel& codec);
 
 // `codec` with one codebook more, in front, all zeros, and `num_dims` dimensions
 // more, which the encoder fills by small weights drawn from `seed` and the decoder

@@ -133,7 +133,6 @@ void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.Double("max_audio_hours", c.max_audio_hours, 1e-4, 1e4);
   v.String("start_from", c.start_from, 0, kPathBytes);
   v.Bool("decoder_only", c.decoder_only);
-  v.Double("borrowed_share", c.borrowed_share, 0, 1);
   v.Double("crop_seconds", c.crop_seconds, 0.01, 60);
   v.IntList("mel_windows", c.mel_windows, 16, 16, 65'536);
   v.Int("mel_bands", c.mel_bands, 1, 1'024);
@@ -195,11 +194,6 @@ absl::StatusOr<CodecTrainingConfig> ParseCodecTrainingConfig(const std::string& 
   if (config.decoder_only && config.spectral.dims > 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, ": spectral.dims: expected 0 with decoder_only, which learns no codes"));
-  }
-  if (config.borrowed_share > 0 && !config.decoder_only) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(source, ": borrowed_share: expected 0 without decoder_only, found ",
-                     config.borrowed_share));
   }
   if (config.decoder_only && !config.phases.front().quantized) {
     return absl::InvalidArgumentError(

@@ -140,9 +140,6 @@ struct CodecTrainingConfig {
   double max_audio_hours = 10;  // held in memory, 230 MB an hour at 32 kHz
   std::string start_from;       // folder of a codec to go on from; empty: from nothing
   bool decoder_only = false;    // encoder and codebooks of start_from stay: so do the codes
-  // Of a batch's items, with decoder_only: their later codebooks are as little sure of the
-  // waveform as a language model's samples (borrowed_codes.h), and the mel loss alone is theirs.
-  double borrowed_share = 0;
   double crop_seconds = 1.0;
   std::vector<int> mel_windows = {128, 256, 512, 1024, 2048};  // samples
   int mel_bands = 64;

@@ -104,6 +104,24 @@ TEST_F(CommandsTest, FromMusicBenchToAServedModel) {
   EXPECT_EQ((*generation)->num_samples(), 480);
 }
 
+// Breaks where a spectral codebook is lost without a word: trained on without its dimensions, the
+// others grow into them.
+TEST_F(CommandsTest, ASpectralCodebookIsTrainedOnAsOne) {
+  const std::string data = "rows: " + folder_ + "/train.json\naudio: " + folder_ + kCodec;
+  const auto train = [&](const std::string& name, const std::string& more) {
+    return RunCodec({"--config", WriteYaml(name + ".yaml", data + more), "--output",
+                     folder_ + "/" + name, "--device", "cpu"});
+  };
+  ASSERT_EQ(train("first", "spectral: {dims: 2}\n"), absl::OkStatus());
+  const std::string from = "start_from: " + folder_ + "/first/codec\n";
+  for (const std::string wrong : {"", "spectral: {dims: 1}\n"}) {
+    const absl::Status status = train("wrong", from + wrong);
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_NE(status.message().find("spectral.dims: expected 2"), absl::string_view::npos);
+  }
+  EXPECT_EQ(train("second", from + "spectral: {dims: 2}\n"), absl::OkStatus());
+}
+
 // Breaks where a wrong command line is not refused by name.
 TEST_F(CommandsTest, WrongOptionsAreNamed) {
   const absl::Status status = RunLm({"--config", folder_ + "/none.yaml", "--output", folder_});

@@ -85,8 +85,6 @@ TEST(TrainingConfigTest, DecoderOnlyNeedsACodecToGoOnFrom) {
       HasSubstr("run.yaml: spectral.dims: expected 0 with decoder_only"));
   EXPECT_THAT(error(data + "start_from: c\nphases: [{steps: 1}]"),
               HasSubstr("run.yaml: phases[0].quantized: expected true"));
-  EXPECT_THAT(error("rows: r\naudio: a\nborrowed_share: 0.5\nphases: [{steps: 1}]"),
-              HasSubstr("run.yaml: borrowed_share: expected 0 without decoder_only, found 0.5"));
 }
 
 // Breaks where a codec would lose its codebooks again.
