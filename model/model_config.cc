@@ -35,10 +35,8 @@ class FieldReader {
   }
 
   void OptionalDouble(const char* name, double& field, double absent, double, double) {
-    known_.insert(name);
     field = absent;
-    const auto found = object_.find(name);
-    if (found != object_.end()) ReadDouble(Path(name), *found, field);
+    if (const json* value = FindOptional(name)) ReadDouble(Path(name), *value, field);
   }
 
   void Bool(const char* name, bool& field) {
@@ -85,9 +83,7 @@ class FieldReader {
 
   template <typename T>
   void OptionalObject(const char* name, std::optional<T>& fields) {
-    known_.insert(name);
-    const auto found = object_.find(name);
-    if (found != object_.end()) ReadObject(Path(name), *found, fields.emplace());
+    if (const json* value = FindOptional(name)) ReadObject(Path(name), *value, fields.emplace());
   }
 
   void ReportUnknownKeys() {
@@ -99,12 +95,16 @@ class FieldReader {
  private:
   std::string Path(const char* name) const { return absl::StrCat(path_, name); }
 
-  const json* Find(const char* name) {
+  const json* FindOptional(const char* name) {
     known_.insert(name);
     const auto found = object_.find(name);
-    if (found != object_.end()) return &*found;
-    errors_.push_back(absl::StrCat(Path(name), ": missing"));
-    return nullptr;
+    return found != object_.end() ? &*found : nullptr;
+  }
+
+  const json* Find(const char* name) {
+    const json* value = FindOptional(name);
+    if (value == nullptr) errors_.push_back(absl::StrCat(Path(name), ": missing"));
+    return value;
   }
 
   void Mismatch(const std::string& path, std::string_view expected, const json& found) {

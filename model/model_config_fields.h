@@ -130,7 +130,7 @@ void VisitFields(Visitor& v, SamplingSpec& c) {
   v.Int("top_k", c.top_k, 0, kMaxCodes);
   v.Double("guidance_max", c.guidance_max, 0, kMaxGuidance);
   v.Double("guidance_min", c.guidance_min, 0, kMaxGuidance);
-  v.OptionalDouble("later_guidance", c.later_guidance, /*absent=*/1, 0, 1);
+  v.OptionalDouble("later_guidance", c.later_guidance, SamplingSpec().later_guidance, 0, 1);
   v.IntList("decoding_steps", c.decoding_steps, 128, 1, 100'000);
   v.Enum("span_arrangement", c.span_arrangement, kSpanArrangements);
   v.Enum("schedule", c.schedule, kMaskSchedules);

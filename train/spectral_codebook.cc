@@ -1,7 +1,5 @@
 #include "train/spectral_codebook.h"
 
-#include <algorithm>
-
 #include "absl/strings/match.h"
 
 namespace magnet {
@@ -20,14 +18,13 @@ void CopyInto(const torch::Tensor& from, const torch::Tensor& to) {
 
 int SpectralDims(EncodecModel& codec) {
   const ResidualVectorQuantizer& quantizer = codec->quantizer();
-  int others = 0;  // dimensions up to the last one that a later codebook uses
-  for (int k = 1; k < quantizer->num_codebooks(); ++k) {
-    const torch::Tensor used = quantizer->centroids(k).ne(0).any(0).nonzero();
-    if (used.numel() > 0)
-      others = std::max(others, static_cast<int>(used.max().item<int64_t>()) + 1);
-  }
-  const bool apart = others > 0 && AllZero(quantizer->centroids(0).narrow(1, 0, others));
-  return apart ? codec->config().dimension - others : 0;
+  torch::Tensor used = torch::zeros_like(quantizer->centroids(0)[0], torch::kBool);
+  for (int k = 1; k < quantizer->num_codebooks(); ++k) used |= quantizer->centroids(k).ne(0).any(0);
+  const torch::Tensor dims = used.nonzero();
+  if (dims.numel() == 0) return 0;
+  const int64_t others = dims.max().item<int64_t>() + 1;  // up to the last one that is used
+  if (!AllZero(quantizer->centroids(0).narrow(1, 0, others))) return 0;
+  return static_cast<int>(used.numel() - others);
 }
 
 EncodecModel AddSpectralCodebook(EncodecModel& codec, int num_dims, uint64_t seed) {

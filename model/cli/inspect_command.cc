@@ -57,9 +57,8 @@ void PrintSizes(const ModelConfig& config) {
                                   config.text_encoder.vocab_size,
                                   config.text_encoder.gated_gelu ? "gated GELU" : "ReLU");
   std::cout << absl::StreamFormat(
-      "sampling       steps %s, guidance %g to %g (%g of it after the first codebook), temperature "
-      "%g, "
-      "top-p %g, top-k %d\n",
+      "sampling       steps %s, guidance %g to %g (%g of it after the first codebook), "
+      "temperature %g, top-p %g, top-k %d\n",
       absl::StrJoin(config.sampling.decoding_steps, ","), config.sampling.guidance_max,
       config.sampling.guidance_min, config.sampling.later_guidance, config.sampling.temperature,
       config.sampling.top_p, config.sampling.top_k);

@@ -28,9 +28,9 @@ float MaskRate(MaskSchedule schedule, int step, int num_steps) {
 double GuidanceCoefficient(int stage, float rate, const SamplingSpec& sampling) {
   const double r = rate;
   const double first = r * sampling.guidance_max + (1 - r) * sampling.guidance_min;
-  // As it is where nothing is taken off: the tokens stay the reference's to the bit.
-  if (stage == 0 || sampling.later_guidance == 1) return first;
-  return 1 + sampling.later_guidance * (first - 1);
+  const double share = stage == 0 ? 1 : sampling.later_guidance;
+  // Taken off rather than built up: a share of 1 leaves the reference's coefficient to the bit.
+  return first - (1 - share) * (first - 1);
 }
 
 bool GuidanceIsNeutral(double coefficient) { return std::abs(coefficient - 1.0) < 1e-6; }
