@@ -33,7 +33,7 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
   }
   parts.push_back(
       absl::StrFormat("guidance %g:%g", sampling.guidance_max(), sampling.guidance_min()));
-  if (sampling.later_guidance() != 1) {
+  if (sampling.has_later_guidance() && sampling.later_guidance() != 1) {
     parts.push_back(
         absl::StrFormat("%g of it after the first codebook", sampling.later_guidance()));
   }
