@@ -15,6 +15,23 @@ constexpr double kUsualSeconds = 10;  // of a clip of MusicBench
 
 }  // namespace
 
+absl::StatusOr<torch::Tensor> DecodeClip(const MusicBenchRow& row, const std::string& bytes,
+                                         int sample_rate_hz) {
+  const absl::StatusOr<AudioClip> clip = ReadAudioBytes(bytes, row.location);
+  if (!clip.ok()) return clip.status();
+  const absl::StatusOr<std::vector<float>> samples =
+      Resample(clip->samples, clip->sample_rate_hz, sample_rate_hz);
+  if (!samples.ok()) return samples.status();
+  return (torch::tensor(*samples).clamp(-1, 1) * kFullScale).round().to(torch::kShort);
+}
+
+torch::Tensor CutSamples(const torch::Tensor& samples, int64_t begin, int64_t num_samples) {
+  const int64_t count = std::clamp<int64_t>(samples.numel() - begin, 0, num_samples);
+  torch::Tensor crop = torch::zeros({num_samples});
+  crop.narrow(0, 0, count).copy_(samples.narrow(0, begin, count)).div_(kFullScale);
+  return crop;
+}
+
 absl::StatusOr<AudioPool> AudioPool::Load(const MusicBenchOptions& source, int sample_rate_hz,
                                           double max_seconds, uint64_t seed) {
   absl::StatusOr<MusicBenchDataset> dataset = MusicBenchDataset::Open(source);
@@ -26,7 +43,8 @@ absl::StatusOr<AudioPool> AudioPool::Load(const MusicBenchOptions& source, int s
   const absl::StatusOr<NamedCount> missing =
       dataset->ForEachAudio([&](const MusicBenchRow& row, const std::string& bytes) {
         const bool chosen = draws.Uniform() < share;
-        return chosen || pool.clips_.empty() ? pool.Add(row, bytes) : absl::OkStatus();
+        if (chosen || pool.clips_.empty()) pool.Add(row, bytes);
+        return absl::OkStatus();
       });
   if (!missing.ok()) return missing.status();
   if (pool.clips_.empty()) {
@@ -36,36 +54,25 @@ absl::StatusOr<AudioPool> AudioPool::Load(const MusicBenchOptions& source, int s
   return pool;
 }
 
-absl::Status AudioPool::Add(const MusicBenchRow& row, const std::string& bytes) {
-  absl::StatusOr<AudioClip> clip = ReadAudioBytes(bytes, row.location);
-  if (!clip.ok()) {
-    bad_clips_.Add(std::string(clip.status().message()));
-    return absl::OkStatus();
+void AudioPool::Add(const MusicBenchRow& row, const std::string& bytes) {
+  absl::StatusOr<torch::Tensor> samples = DecodeClip(row, bytes, sample_rate_hz_);
+  if (!samples.ok()) {
+    bad_clips_.Add(std::string(samples.status().message()));
+    return;
   }
-  absl::StatusOr<std::vector<float>> samples =
-      Resample(clip->samples, clip->sample_rate_hz, sample_rate_hz_);
-  if (!samples.ok()) return samples.status();
-  clips_.push_back((torch::tensor(*samples).clamp(-1, 1) * kFullScale).round().to(torch::kShort));
-  num_samples_ += clips_.back().numel();
-  return absl::OkStatus();
-}
-
-torch::Tensor AudioPool::Cut(int64_t index, int64_t begin, int64_t num_samples) const {
-  const torch::Tensor& clip = clips_[index];
-  const int64_t count = std::min(num_samples, clip.numel() - begin);
-  torch::Tensor crop = torch::zeros({num_samples});
-  crop.narrow(0, 0, count).copy_(clip.narrow(0, begin, count)).div_(kFullScale);
-  return crop;
+  num_samples_ += samples->numel();
+  clips_.push_back(*std::move(samples));
 }
 
 torch::Tensor AudioPool::Crop(int64_t num_samples, DrawStream& draws) const {
   const int64_t index = draws.Below(num_clips());
   const int64_t slack = std::max<int64_t>(clips_[index].numel() - num_samples, 0);
-  return Cut(index, draws.Below(slack + 1), num_samples);
+  return CutSamples(clips_[index], draws.Below(slack + 1), num_samples);
 }
 
 torch::Tensor AudioPool::Middle(int64_t index, int64_t num_samples) const {
-  return Cut(index, std::max<int64_t>(clips_[index].numel() - num_samples, 0) / 2, num_samples);
+  const int64_t slack = std::max<int64_t>(clips_[index].numel() - num_samples, 0);
+  return CutSamples(clips_[index], slack / 2, num_samples);
 }
 
 }  // namespace magnet

@@ -15,6 +15,14 @@
 
 namespace magnet {
 
+// A clip's samples at `sample_rate_hz`, [N] int16. Errors name the row's location.
+absl::StatusOr<torch::Tensor> DecodeClip(const MusicBenchRow& row, const std::string& bytes,
+                                         int sample_rate_hz);
+
+// samples [N] int16 -> those from `begin` on, [num_samples] float32, followed by silence
+// where there are fewer.
+torch::Tensor CutSamples(const torch::Tensor& samples, int64_t begin, int64_t num_samples);
+
 class AudioPool {
  public:
   // Reads the clips of a data set, as 16-bit samples at `sample_rate_hz`: all, or
@@ -36,8 +44,7 @@ class AudioPool {
   torch::Tensor Middle(int64_t index, int64_t num_samples) const;
 
  private:
-  torch::Tensor Cut(int64_t index, int64_t begin, int64_t num_samples) const;
-  absl::Status Add(const MusicBenchRow& row, const std::string& bytes);
+  void Add(const MusicBenchRow& row, const std::string& bytes);
 
   int sample_rate_hz_ = 0;
   int64_t num_samples_ = 0;

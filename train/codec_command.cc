@@ -15,6 +15,7 @@
 #include "train/codec_trainer.h"
 #include "train/draw_stream.h"
 #include "train/process_group.h"
+#include "train/regenerated_clips.h"
 #include "train/spectral_codebook.h"
 #include "train/spectral_target.h"
 #include "train/training_command.h"
@@ -82,6 +83,20 @@ absl::StatusOr<AudioPool> LoadAudio(const CodecTrainingConfig& config, const std
   return pool;
 }
 
+absl::StatusOr<RegeneratedClips> LoadRegenerated(const CodecTrainingConfig& config) {
+  const absl::StatusOr<CodecFiles> codec = ReadCodecFolder(config.start_from);
+  if (!codec.ok()) return codec.status();
+  absl::StatusOr<RegeneratedClips> clips = RegeneratedClips::Load(
+      config.regenerated.codes,
+      {.rows = config.rows, .audio = config.audio, .bad_rows = BadRowPolicy::kSkip},
+      codec->fingerprint, config.codec.sample_rate_hz, CodecTrainer::CropFrames(config));
+  if (clips.ok()) {
+    std::cerr << config.regenerated.codes << ": " << clips->size() << " regenerated clips, "
+              << clips->validation_size() << " more for validation\n";
+  }
+  return clips;
+}
+
 absl::Status WriteResult(const CodecConfig& config, const TensorMap& tensors, int64_t step,
                          const std::string& folder) {
   const absl::Status status = WriteCodecFolder(config, tensors, folder);
@@ -105,9 +120,15 @@ absl::Status Train(CodecTrainingConfig config, const RunOptions& options) {
     if (!pool.ok()) return pool.status();
     validation = *std::move(pool);
   }
+  std::optional<RegeneratedClips> regenerated;
+  if (!config.regenerated.codes.empty()) {
+    absl::StatusOr<RegeneratedClips> clips = LoadRegenerated(config);
+    if (!clips.ok()) return clips.status();
+    regenerated = *std::move(clips);
+  }
   std::cerr << Describe(*device) << ", " << (*processes)->size() << " process(es)\n";
   CodecTrainer trainer(config, *std::move(codec), *training, validation ? &*validation : nullptr,
-                       *device, **processes);
+                       regenerated ? &*regenerated : nullptr, *device, **processes);
   return TrainAndWrite(trainer, config.run, options, **processes, [&](const TrainingState& chosen) {
     return WriteResult(config.codec, trainer.CodecTensors(chosen.tensors), chosen.step,
                        options.output + "/codec");

@@ -16,12 +16,6 @@ constexpr char kDiscriminatorStatePrefix[] = "discriminator_optimizer.";
 constexpr char kCodebooksPrefix[] = "codebooks.";
 constexpr char kSpectralPrefix[] = "spectral_target.";
 
-int64_t CropSamples(const CodecTrainingConfig& config) {
-  const int hop = config.codec.hop_length();
-  const auto frames = std::llround(config.crop_seconds * config.codec.sample_rate_hz / hop);
-  return std::max<int64_t>(frames, 1) * hop;
-}
-
 void Put(const TensorMap& from, const std::string& prefix, TensorMap& to) {
   for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
 }
@@ -75,14 +69,16 @@ void DrawCodecWeights(EncodecModel& codec, uint64_t seed) {
 
 CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec,
                            const AudioPool& training, const AudioPool* validation,
-                           const TrainingDevice& device, ProcessGroup& processes)
+                           const RegeneratedClips* regenerated, const TrainingDevice& device,
+                           ProcessGroup& processes)
     : config_(config),
       codec_(std::move(codec)),
       training_(training),
       validation_(validation),
+      regenerated_(regenerated),
       device_(device),
       processes_(processes),
-      crop_samples_(CropSamples(config)),
+      crop_samples_(CropFrames(config) * config.codec.hop_length()),
       mel_loss_(config.codec.sample_rate_hz, config.mel_windows, config.mel_bands, device.device),
       quantizing_(!config.start_from.empty()) {
   codec_->to(device_.device);
@@ -109,6 +105,10 @@ CodecTrainer::CodecTrainer(const CodecTrainingConfig& config, EncodecModel codec
       std::make_unique<Optimizer>(parameters, WithoutAverages(config_.optimizer));
 }
 
+int64_t CodecTrainer::CropFrames(const CodecTrainingConfig& config) {
+  return std::max<int64_t>(std::llround(config.crop_seconds * config.codec.frame_rate_hz()), 1);
+}
+
 TensorMap CodecTrainer::Trained() const {
   TensorMap trained;
   for (const auto& item : codec_->named_parameters()) {
@@ -129,9 +129,16 @@ CodecTrainer::PhaseAt CodecTrainer::PhaseOf(int64_t step) const {
   return at;
 }
 
-torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose) const {
+int CodecTrainer::num_regenerated() const {
+  if (regenerated_ == nullptr) return 0;
+  const int batch_size = config_.run.batch_size;
+  return std::clamp(static_cast<int>(std::lround(config_.regenerated.share * batch_size)), 1,
+                    batch_size - 1);
+}
+
+torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose, int count) const {
   std::vector<torch::Tensor> waves;
-  for (int i = 0; i < config_.run.batch_size; ++i) {
+  for (int i = 0; i < count; ++i) {
     const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
     DrawStream draws(static_cast<uint64_t>(config_.run.seed), purpose, static_cast<uint64_t>(step),
                      static_cast<uint32_t>(item));
@@ -140,13 +147,30 @@ torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose) const {
   return torch::stack(waves).to(device_.device);
 }
 
+CodecTrainer::Regenerated CodecTrainer::DrawRegenerated(int64_t step) {
+  std::vector<torch::Tensor> codes, waves;
+  for (int i = 0; i < num_regenerated(); ++i) {
+    const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
+    DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kRegenerated,
+                     static_cast<uint64_t>(step), static_cast<uint32_t>(item));
+    RegeneratedClips::Crop crop = regenerated_->Draw(draws);
+    codes.push_back(std::move(crop.codes));
+    waves.push_back(std::move(crop.wave));
+  }
+  if (codes.empty()) return {};
+  const torch::NoGradGuard no_grad;
+  return {codec_->quantizer()->Decode(torch::stack(codes).to(device_.device)),
+          torch::stack(waves).to(device_.device)};
+}
+
 std::vector<torch::Tensor> CodecTrainer::DrawForCentroids() const {
   const int64_t frames = config_.run.batch_size * crop_samples_ / config_.codec.hop_length();
   const int64_t wanted = std::max(config_.kmeans_frames, config_.codec.codebook_size);
   std::vector<torch::Tensor> waves;
   for (int64_t draw = 0; draw * frames < wanted; ++draw) {
     // Steps above 2^40 are no training steps.
-    waves.push_back(DrawWaves((int64_t{1} << 40) + draw, DrawPurpose::kCentroid));
+    waves.push_back(
+        DrawWaves((int64_t{1} << 40) + draw, DrawPurpose::kCentroid, config_.run.batch_size));
   }
   return waves;
 }
@@ -192,19 +216,30 @@ torch::Tensor CodecTrainer::Encode(const torch::Tensor& target, bool quantized, 
   return latent + (AsLatent(losses.quantization.quantized, target.size(0)) - latent).detach();
 }
 
-CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target, const CodecPhase& phase) {
+CodecTrainer::Losses CodecTrainer::Forward(const torch::Tensor& target,
+                                           const Regenerated& regenerated,
+                                           const CodecPhase& phase) {
   Losses losses;
   torch::Tensor decoded;
   {
     const AutocastGuard autocast(device_);
-    decoded = codec_->decoder()->forward(Encode(target, phase.quantized, losses));
+    torch::Tensor latent = Encode(target, phase.quantized, losses);
+    if (regenerated.count() > 0) latent = torch::cat({latent, regenerated.latent});
+    decoded = codec_->decoder()->forward(latent);
   }
   const torch::Tensor& commitment = losses.quantization.commitment;
-  losses.wave = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
+  const torch::Tensor waves = decoded.squeeze(1).narrow(1, 0, target.size(1)).to(torch::kFloat);
+  losses.wave = waves.narrow(0, 0, target.size(0));
   const torch::Tensor waveform = (losses.wave - target).abs().mean();
   const torch::Tensor mel = mel_loss_(losses.wave, target);
   losses.total = phase.waveform_weight * waveform + phase.mel_weight * mel;
   losses.metrics = {{"waveform_loss", waveform.item<double>()}, {"mel_loss", mel.item<double>()}};
+  if (regenerated.count() > 0) {
+    const torch::Tensor beside =
+        mel_loss_(waves.narrow(0, target.size(0), regenerated.count()), regenerated.waves);
+    losses.total = losses.total + config_.regenerated.mel_weight * beside;
+    losses.metrics["regenerated_mel_loss"] = beside.item<double>();
+  }
   if (spectral_target_) {
     const torch::Tensor beside = (losses.spectral - (*spectral_target_)(target)).pow(2).mean();
     losses.total = losses.total + config_.spectral.weight * beside;
@@ -251,8 +286,9 @@ absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
   OptimizerConfig schedule = config_.optimizer;
   schedule.learning_rate = phase->learning_rate;
   const double rate = LearningRateAt(schedule, step - begin, phase->steps);
-  const torch::Tensor target = DrawWaves(step, DrawPurpose::kCrop);
-  Losses losses = Forward(target, *phase);
+  const torch::Tensor target =
+      DrawWaves(step, DrawPurpose::kCrop, config_.run.batch_size - num_regenerated());
+  Losses losses = Forward(target, DrawRegenerated(step), *phase);
   if (phase->adversarial_weight > 0) {
     const absl::Status status = TrainDiscriminator(target, losses.wave, rate, losses.metrics);
     if (!status.ok()) return status;
@@ -288,6 +324,20 @@ absl::StatusOr<StepReport> CodecTrainer::Step(int64_t step) {
   return report;
 }
 
+double CodecTrainer::ValidateRegenerated() {
+  const int64_t num_items =
+      std::min<int64_t>(config_.run.validation_items, regenerated_->validation_size());
+  double mel = 0;
+  for (int64_t i = 0; i < num_items; ++i) {
+    const RegeneratedClips::Crop crop = regenerated_->Middle(i);
+    const torch::Tensor codes = crop.codes.unsqueeze(0).to(device_.device);
+    const torch::Tensor target = crop.wave.unsqueeze(0).to(device_.device);
+    const torch::Tensor wave = codec_->DecodeLatent(codec_->quantizer()->Decode(codes));
+    mel += mel_loss_(wave.squeeze(1).narrow(1, 0, crop_samples_), target).item<double>();
+  }
+  return mel / static_cast<double>(num_items);
+}
+
 absl::StatusOr<Metrics> CodecTrainer::Validate() {
   Metrics metrics;
   if (validation_ == nullptr) return metrics;
@@ -315,6 +365,11 @@ absl::StatusOr<Metrics> CodecTrainer::Validate() {
   metrics["validation_mel_loss"] = mel / static_cast<double>(num_items);
   // An autoencoder without codebooks is nearer, but no codec: it is never the best.
   if (quantizing_) metrics["validation_loss"] = metrics["validation_mel_loss"];
+  if (regenerated_ != nullptr) {
+    const double beside = ValidateRegenerated(), share = config_.regenerated.share;
+    metrics["validation_regenerated_mel_loss"] = beside;
+    metrics["validation_loss"] = (1 - share) * metrics["validation_mel_loss"] + share * beside;
+  }
   metrics["validation_si_sdr_db"] = si_sdr / static_cast<double>(num_items);
   for (int k = 0; quantizing_ && k < num_codebooks; ++k) {
     metrics[absl::StrCat("codebook_use_", k)] = used[k].to(torch::kFloat).mean().item<double>();
@@ -362,6 +417,7 @@ std::string CodecTrainer::Fingerprint() const {
                       codec.num_filters, ", ", codec.num_codebooks, "x", codec.codebook_size, "x",
                       codec.dimension, discriminator_ ? ", adversarial" : "",
                       config_.decoder_only ? ", decoder only" : "",
+                      regenerated_ != nullptr ? ", regenerated" : "",
                       spectral_target_ ? absl::StrCat(", spectral ", config_.spectral.dims) : "",
                       ", seed ", config_.run.seed);
 }

@@ -20,6 +20,7 @@ enum class DrawPurpose : uint32_t {
   kWeights,      // initial weights
   kBeats,        // whether an item is told its beats
   kFullMask,     // whether all frames of an item are masked
+  kRegenerated,  // which crop of which regenerated clip
 };
 
 // The draws for item `item` of step `step`, in order.

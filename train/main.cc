@@ -8,6 +8,7 @@
 #include "train/compose_command.h"
 #include "train/encode_command.h"
 #include "train/lm_command.h"
+#include "train/regenerate_command.h"
 
 int main(int argc, char** argv) {
   magnet::KeepFreedMemory();

@@ -124,6 +124,13 @@ void VisitFields(Visitor& v, SpectralConfig& c) {
 }
 
 template <typename Visitor>
+void VisitFields(Visitor& v, RegeneratedConfig& c) {
+  v.String("codes", c.codes, 0, kPathBytes);
+  v.Double("share", c.share, 0, 1);
+  v.Double("mel_weight", c.mel_weight, 0, 1e6);
+}
+
+template <typename Visitor>
 void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.Object("run", c.run);
   v.Object("optimizer", c.optimizer);
@@ -137,6 +144,7 @@ void VisitFields(Visitor& v, CodecTrainingConfig& c) {
   v.IntList("mel_windows", c.mel_windows, 16, 16, 65'536);
   v.Int("mel_bands", c.mel_bands, 1, 1'024);
   v.Object("spectral", c.spectral);
+  v.Object("regenerated", c.regenerated);
   v.Int("kmeans_frames", c.kmeans_frames, 1, 10'000'000);
   v.Int("kmeans_iterations", c.kmeans_iterations, 1, 1'000);
   v.Double("codebook_decay", c.codebook_decay, 0, 0.99999);
@@ -194,6 +202,15 @@ absl::StatusOr<CodecTrainingConfig> ParseCodecTrainingConfig(const std::string& 
   if (config.decoder_only && config.spectral.dims > 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, ": spectral.dims: expected 0 with decoder_only, which learns no codes"));
+  }
+  if (!config.regenerated.codes.empty() && !config.decoder_only) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        source, ": regenerated.codes: expected decoder_only, under which they stay valid"));
+  }
+  if (!config.regenerated.codes.empty() && config.run.batch_size < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": run.batch_size: expected at least 2 with regenerated.codes, found ",
+                     config.run.batch_size));
   }
   if (config.decoder_only && !config.phases.front().quantized) {
     return absl::InvalidArgumentError(

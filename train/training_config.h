@@ -131,6 +131,14 @@ struct SpectralConfig {
   double weight = 0.1;  // of the squared distance from the spectral target
 };
 
+// Items of a decoder's batch whose codes a language model has written
+// (train/regenerated_clips.h). Compared by mel spectra alone.
+struct RegeneratedConfig {
+  std::string codes;        // folder of `magnet-train regenerate`; empty: none
+  double share = 0.5;       // of the batch, at least one item and not all
+  double mel_weight = 0.3;  // as a phase's
+};
+
 struct CodecTrainingConfig {
   RunConfig run;                // total_steps is the sum of the phases'
   OptimizerConfig optimizer;    // its learning_rate is replaced by the phase's
@@ -143,8 +151,9 @@ struct CodecTrainingConfig {
   double crop_seconds = 1.0;
   std::vector<int> mel_windows = {128, 256, 512, 1024, 2048};  // samples
   int mel_bands = 64;
-  SpectralConfig spectral;     // added to start_from's codec where that has none
-  int kmeans_frames = 40'960;  // for the first centroids
+  SpectralConfig spectral;        // added to start_from's codec where that has none
+  RegeneratedConfig regenerated;  // with decoder_only
+  int kmeans_frames = 40'960;     // for the first centroids
   int kmeans_iterations = 20;
   double codebook_decay = 0.99;   // of the centroids' moving averages
   double dead_code_share = 0.05;  // of the mean use, under which a centroid is moved

@@ -8,6 +8,8 @@
 
 #include "model/audio/audio_file.h"
 #include "tests/train/lm_run.h"
+#include "train/code_shards.h"
+#include "train/regenerated_clips.h"
 #include "train/spectral_codebook.h"
 #include "train/spectral_target.h"
 
@@ -67,8 +69,8 @@ class CodecTrainerTest : public ::testing::Test {
   std::unique_ptr<CodecTrainer> Trainer() {
     EncodecModel codec(config_.codec);
     DrawCodecWeights(codec, /*seed=*/1);
-    return std::make_unique<CodecTrainer>(config_, codec, *pool_, pool_.get(), TrainingDevice(),
-                                          *processes_);
+    return std::make_unique<CodecTrainer>(config_, codec, *pool_, pool_.get(), nullptr,
+                                          TrainingDevice(), *processes_);
   }
 
   void UseSpectralCodebook() {
@@ -120,7 +122,7 @@ TEST_F(CodecTrainerTest, DecoderOnlyKeepsEncoderAndCodebooks) {
   config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
   EncodecModel codec(config_.codec);
   ASSERT_TRUE(LoadModule(before, "before", *codec).ok());
-  CodecTrainer trainer(config_, codec, *pool_, pool_.get(), TrainingDevice(), *processes_);
+  CodecTrainer trainer(config_, codec, *pool_, pool_.get(), nullptr, TrainingDevice(), *processes_);
   const double mel = trainer.Validate()->at("validation_loss");
   Run(trainer, 0, 60);
   EXPECT_LT(trainer.Validate()->at("validation_loss"), mel) << "the decoder learns";
@@ -128,6 +130,92 @@ TEST_F(CodecTrainerTest, DecoderOnlyKeepsEncoderAndCodebooks) {
     const bool of_decoder = name.rfind("decoder.", 0) == 0;
     EXPECT_NE(torch::equal(tensor, before.at(name)), of_decoder) << name;
   }
+}
+
+// Breaks where a crop's codes and its sound are not those of the same frames, or codes of
+// another codec are learnt from.
+TEST_F(CodecTrainerTest, RegeneratedCropsAreOfTheSameFrames) {
+  constexpr int kHop = 20, kFrames = 30, kCrop = 10;
+  const std::string folder = TestFolder("regenerated");
+  std::filesystem::create_directories(folder + "/data");
+  auto writer = CodeShardWriter::Create(folder + "/codes", {3, 1024, 50, "this codec"});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  std::ofstream rows(folder + "/rows.json");
+  for (int clip = 0; clip < 20; ++clip) {
+    MusicBenchRow row;
+    row.dataset = "MusicBench";
+    row.location = "data/" + std::to_string(clip) + ".wav";
+    row.main_caption = "steps";
+    rows << FormatMusicBenchRow(row) << "\n";
+    const torch::Tensor steps = clip * kFrames + torch::arange(kFrames);
+    const torch::Tensor wave = (steps.to(torch::kFloat) / 1024).repeat_interleave(kHop);
+    const std::vector<float> samples(wave.data_ptr<float>(), wave.data_ptr<float>() + wave.numel());
+    ASSERT_TRUE(WriteAudioFile(folder + "/" + row.location, samples, 1000).ok());
+    ASSERT_TRUE(writer->Add(row, steps.expand({3, kFrames})).ok());
+  }
+  rows.close();
+  ASSERT_TRUE(writer->Finish().ok());
+  const MusicBenchOptions source = {.rows = folder + "/rows.json", .audio = folder};
+  const auto load = [&](const std::string& fingerprint, int64_t crop) {
+    return RegeneratedClips::Load(folder + "/codes", source, fingerprint, 1000, crop);
+  };
+  const auto clips = load("this codec", kCrop);
+  ASSERT_TRUE(clips.ok()) << clips.status();
+  EXPECT_EQ(clips->size(), 18);
+  EXPECT_EQ(clips->validation_size(), 2);
+  const auto expect_same = [&](const RegeneratedClips::Crop& crop) {
+    const torch::Tensor heard = (crop.wave.view({kCrop, kHop}).select(1, kHop / 2) * 1024).round();
+    EXPECT_TRUE(torch::equal(heard.to(torch::kLong), crop.codes[2])) << crop.codes[2];
+  };
+  for (uint32_t item = 0; item < 20; ++item) {
+    DrawStream draws(1, DrawPurpose::kRegenerated, 0, item);
+    expect_same(clips->Draw(draws));
+  }
+  expect_same(clips->Middle(1));
+  EXPECT_TRUE(absl::IsFailedPrecondition(load("another codec", kCrop).status()));
+  EXPECT_TRUE(absl::IsNotFound(load("this codec", kFrames + 1).status()));
+}
+
+// Breaks where a decoder does not learn what is meant by codes that no encoder has written, or
+// forgets the encoder's over them.
+TEST_F(CodecTrainerTest, DecoderLearnsFromRegeneratedClips) {
+  const auto whole = Trainer();
+  Run(*whole, 0, 120);
+  TensorMap before;
+  for (const auto& [name, tensor] : whole->CodecTensors({})) before[name] = tensor.clone();
+  config_.start_from = "the codec above";
+  config_.decoder_only = true;
+  config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
+  EncodecModel codec(config_.codec);
+  ASSERT_TRUE(LoadModule(before, "before", *codec).ok());
+
+  auto writer = CodeShardWriter::Create(folder_ + "/codes", {3, 16, 50, "the codec above"});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const auto dataset = MusicBenchDataset::Open({.rows = config_.rows, .audio = config_.audio});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  torch::manual_seed(4);
+  for (int64_t i = 0; i < 8; ++i) {
+    torch::Tensor codes = codec->Encode(pool_->Middle(i, 2000).view({1, 1, -1}))[0];
+    codes = torch::where(torch::rand({3, codes.size(1)}) < 0.5, codes,
+                         torch::randint(16, {3, codes.size(1)}, torch::kLong));
+    ASSERT_TRUE(writer->Add(dataset->rows()[i], codes).ok());
+  }
+  ASSERT_TRUE(writer->Finish().ok());
+  const auto regenerated =
+      RegeneratedClips::Load(folder_ + "/codes", {.rows = config_.rows, .audio = config_.audio},
+                             "the codec above", 1000, CodecTrainer::CropFrames(config_));
+  ASSERT_TRUE(regenerated.ok()) << regenerated.status();
+  CodecTrainer trainer(config_, codec, *pool_, pool_.get(), &*regenerated, TrainingDevice(),
+                       *processes_);
+  const Metrics first = *trainer.Validate();
+  Run(trainer, 0, 60);
+  const Metrics last = *trainer.Validate();
+  EXPECT_LT(last.at("validation_regenerated_mel_loss"),
+            0.9 * first.at("validation_regenerated_mel_loss"));
+  EXPECT_LT(last.at("validation_mel_loss"), 1.1 * first.at("validation_mel_loss"));
+  EXPECT_FLOAT_EQ(
+      last.at("validation_loss"),
+      (last.at("validation_mel_loss") + last.at("validation_regenerated_mel_loss")) / 2);
 }
 
 // Breaks where a resumed codec training is another one.
@@ -201,7 +289,7 @@ TEST_F(CodecTrainerTest, ASpectralCodebookIsAddedToACodec) {
   config_.spectral = {.dims = kSpectralDims, .weight = 0.1};
   config_.phases = {{.steps = 20, .learning_rate = 2e-3, .mel_weight = 0.1},
                     {.steps = 20, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
-  CodecTrainer trainer(config_, wide, *pool_, pool_.get(), TrainingDevice(), *processes_);
+  CodecTrainer trainer(config_, wide, *pool_, pool_.get(), nullptr, TrainingDevice(), *processes_);
   Run(trainer, 0, 21);
   EXPECT_EQ(SpectralDims(wide), kSpectralDims);
   EXPECT_TRUE(wide->quantizer()->centroids(0).ne(0).any().item<bool>());

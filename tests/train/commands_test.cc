@@ -12,6 +12,7 @@
 #include "train/encode_command.h"
 #include "train/lm_command.h"
 #include "train/musicbench_row.h"
+#include "train/regenerate_command.h"
 
 namespace magnet {
 namespace {
@@ -46,6 +47,14 @@ class CommandsTest : public ::testing::Test {
   std::string folder_;
 };
 
+constexpr char kDecoder[] = R"(
+crop_seconds: 0.4
+mel_windows: [64]
+mel_bands: 8
+run: {batch_size: 2, checkpoint_steps: 2, validation_steps: 2, validation_items: 2}
+phases: [{steps: 2, quantized: true}]
+)";
+
 constexpr char kCodec[] = R"(
 crop_seconds: 0.4
 mel_windows: [64]
@@ -65,6 +74,22 @@ lm: {dim: 16, num_heads: 2, num_layers: 1, ffn_dim: 32, window_frames: 36}
 text_encoder: {d_model: 8, d_kv: 4, d_ff: 16, num_layers: 1, num_heads: 2}
 sampling: {decoding_steps: [2, 2]}
 )";
+
+// Of each clip of `made` some spans of frames are those of the same clip of `real`, and some not.
+void ExpectSomeSpansKept(const CodeSet& made, const CodeSet& real) {
+  for (int64_t i = 0; i < made.size(); ++i) {
+    int64_t original = 0;
+    while (real.row(original).location != made.row(i).location) ++original;
+    const int64_t num_frames = made.num_frames(i) / 3 * 3;
+    const torch::Tensor same = made.Codes(i, 0, num_frames)
+                                   .eq(real.Codes(original, 0, num_frames))
+                                   .view({-1, num_frames / 3, 3})
+                                   .all(2)
+                                   .all(0);
+    EXPECT_GT(same.sum().item<int64_t>(), 0) << made.row(i).location;
+    EXPECT_LT(same.sum().item<int64_t>(), num_frames / 3) << made.row(i).location;
+  }
+}
 
 // Breaks where any of the commands cannot use what the one before has written.
 TEST_F(CommandsTest, FromMusicBenchToAServedModel) {
@@ -102,6 +127,21 @@ TEST_F(CommandsTest, FromMusicBenchToAServedModel) {
   const auto generation = (*generator)->Begin(spec);
   ASSERT_TRUE(generation.ok()) << generation.status();
   EXPECT_EQ((*generation)->num_samples(), 480);
+
+  ASSERT_EQ(
+      RunRegenerate({"--codes", folder_ + "/codes", "--bundle", folder_ + "/lm/bundle", "--output",
+                     folder_ + "/regenerated", "--clips", "4", "--kept", "0.5", "--seed", "7"}),
+      absl::OkStatus());
+  const auto made = CodeSet::Open(folder_ + "/regenerated");
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->size(), 4);
+  ExpectSomeSpansKept(*made, *clips);
+  const std::string decoder = WriteYaml(
+      "decoder.yaml", "rows: " + rows + "\naudio: " + folder_ + "\nstart_from: " + folder_ +
+                          "/codec/codec\ndecoder_only: true\nregenerated: {" + "codes: " + folder_ +
+                          "/regenerated}" + kDecoder);
+  EXPECT_EQ(RunCodec({"--config", decoder, "--output", folder_ + "/decoder", "--device", "cpu"}),
+            absl::OkStatus());
 }
 
 // Breaks where a spectral codebook is lost without a word: trained on without its dimensions, the
