@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
       {"codec", "trains the codec: audio to codes and back", magnet::RunCodec},
       {"encode", "turns the audio of a data set into codes", magnet::RunEncode},
       {"lm", "trains the language model, and the text encoder along with it", magnet::RunLm},
+      {"regenerate", "has a language model write clips' codes, for a codec's decoder to learn from",
+       magnet::RunRegenerate},
   };
   return magnet::RunCommand(commands, argc, argv);
 }

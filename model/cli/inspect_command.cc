@@ -56,12 +56,15 @@ void PrintSizes(const ModelConfig& config) {
                                   config.text_encoder.num_layers, config.text_encoder.d_model,
                                   config.text_encoder.vocab_size,
                                   config.text_encoder.gated_gelu ? "gated GELU" : "ReLU");
+  const SamplingDefaults& sampling = config.sampling;
+  const std::string later =
+      sampling.later_guidance == 1
+          ? ""
+          : absl::StrFormat(" (%g of it after the first codebook)", sampling.later_guidance);
   std::cout << absl::StreamFormat(
-      "sampling       steps %s, guidance %g to %g (%g of it after the first codebook), "
-      "temperature %g, top-p %g, top-k %d\n",
-      absl::StrJoin(config.sampling.decoding_steps, ","), config.sampling.guidance_max,
-      config.sampling.guidance_min, config.sampling.later_guidance, config.sampling.temperature,
-      config.sampling.top_p, config.sampling.top_k);
+      "sampling       steps %s, guidance %g to %g%s, temperature %g, top-p %g, top-k %d\n",
+      absl::StrJoin(sampling.decoding_steps, ","), sampling.guidance_max, sampling.guidance_min,
+      later, sampling.temperature, sampling.top_p, sampling.top_k);
 }
 
 // Weights in the arithmetic's type, and the widest activations of a guided

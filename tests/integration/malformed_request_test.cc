@@ -25,7 +25,7 @@ namespace {
 constexpr int kCallsAtOnce = 16;
 constexpr char kGenerate[] = "/magnet.v1.MusicService/Generate";
 
-// Valid requests that together use every field.
+// Valid requests that together use every field, but for a tempo, which the fake bundle cannot keep.
 std::vector<std::string> RequestCorpus() {
   const std::string wav = EncodedAudio(AudioFormat::kWavS16, 8000, std::vector<float>(400, 0.1f));
   const std::string flac = EncodedAudio(AudioFormat::kFlac, 16000, std::vector<float>(400, 0.1f));
@@ -54,6 +54,7 @@ std::vector<std::string> RequestCorpus() {
   sampling.set_top_k(5);
   sampling.set_guidance_max(8);
   sampling.set_guidance_min(1);
+  sampling.set_later_guidance(0.5);
   for (int steps : {2, 1, 1, 1}) sampling.add_decoding_steps(steps);
   sampling.set_span_arrangement(v1::SPAN_ARRANGEMENT_STRIDE1);
   sampling.set_schedule(v1::MASK_SCHEDULE_PAPER);

@@ -87,6 +87,20 @@ TEST(TrainingConfigTest, DecoderOnlyNeedsACodecToGoOnFrom) {
               HasSubstr("run.yaml: phases[0].quantized: expected true"));
 }
 
+// Breaks where an encoder would drift away from regenerated codes, or a batch has no room for them.
+TEST(TrainingConfigTest, RegeneratedClipsNeedADecoderAlone) {
+  const std::string data =
+      "rows: r\naudio: a\nstart_from: c\nregenerated: {codes: d}\n"
+      "phases: [{steps: 1, quantized: true}]\n";
+  const auto error = [](const std::string& yaml) {
+    return std::string(ParseCodecTrainingConfig(yaml, "run.yaml").status().message());
+  };
+  EXPECT_THAT(error(data), HasSubstr("run.yaml: regenerated.codes: expected decoder_only"));
+  EXPECT_THAT(error(data + "decoder_only: true\nrun: {batch_size: 1}"),
+              HasSubstr("run.yaml: run.batch_size: expected at least 2"));
+  EXPECT_THAT(error(data + "decoder_only: true"), "");
+}
+
 // Breaks where a codec would lose its codebooks again.
 TEST(TrainingConfigTest, CodecPhasesStayQuantized) {
   const auto config = ParseCodecTrainingConfig(
