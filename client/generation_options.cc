@@ -36,8 +36,8 @@ const std::map<std::string, v1::SpanArrangement> kArrangements = {
     {"nonoverlap", v1::SPAN_ARRANGEMENT_NONOVERLAP}, {"stride1", v1::SPAN_ARRANGEMENT_STRIDE1}};
 const std::map<std::string, v1::MaskSchedule> kSchedules = {
     {"linspace", v1::MASK_SCHEDULE_LINSPACE}, {"paper", v1::MASK_SCHEDULE_PAPER}};
-const std::map<std::string, v1::SpanScore> kScores = {{"max", v1::SPAN_SCORE_MAX},
-                                                      {"prod", v1::SPAN_SCORE_PROD}};
+const std::map<std::string, v1::SpanScore> kScores = {
+    {"max", v1::SPAN_SCORE_MAX}, {"prod", v1::SPAN_SCORE_PROD}, {"random", v1::SPAN_SCORE_RANDOM}};
 const std::map<std::string, v1::Priority> kPriorities = {
     {"low", v1::PRIORITY_LOW}, {"normal", v1::PRIORITY_NORMAL}, {"high", v1::PRIORITY_HIGH}};
 
@@ -90,6 +90,9 @@ absl::Status ReadSampling(const ParsedOptions& options, v1::SamplingOptions* sam
     sampling->set_span_arrangement(kArrangements.at(options.Text("arrangement")));
   }
   if (options.Has("schedule")) sampling->set_schedule(kSchedules.at(options.Text("schedule")));
+  if (options.Has("neighbour-weight")) {
+    sampling->set_neighbour_weight(options.Number("neighbour-weight"));
+  }
   if (options.Has("span-score")) sampling->set_span_score(kScores.at(options.Text("span-score")));
   return absl::OkStatus();
 }
@@ -302,8 +305,15 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .choices = Names(kSchedules)},
            {.name = "span-score",
             .kind = ValueKind::kChoice,
-            .help = "How a span of the nonoverlap arrangement is scored.",
+            .help = "Which spans become final first: the surest, or by the seed.",
             .choices = Names(kScores)},
+           {.name = "neighbour-weight",
+            .kind = ValueKind::kNumber,
+            .value_name = "WEIGHT",
+            .help = "How much the frame before counts inside a span, for models that know which "
+                    "code follows which.",
+            .min = 0,
+            .max = 4},
            {.name = "overlap",
             .kind = ValueKind::kNumber,
             .value_name = "SHARE",

@@ -40,6 +40,10 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
   parts.push_back(absl::StrCat("steps ", absl::StrJoin(sampling.decoding_steps(), ",")));
   parts.push_back(
       EnumWord(v1::SpanArrangement_Name(sampling.span_arrangement()), "SPAN_ARRANGEMENT_"));
+  if (sampling.span_score() == v1::SPAN_SCORE_RANDOM) parts.push_back("spans in random order");
+  if (sampling.neighbour_weight() > 0) {
+    parts.push_back(absl::StrFormat("neighbours %g", sampling.neighbour_weight()));
+  }
   return absl::StrJoin(parts, ", ");
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/magnet/mask_schedule.h"
+#include "model/magnet/span_draws.h"
 
 namespace magnet {
 namespace {
@@ -167,7 +168,8 @@ WindowCodes ClipGeneration::SliceClip(const Window& window) const {
 absl::Status ClipGeneration::BeginWindow() {
   const Window& window = windows_[window_];
   if (const absl::Status status = PrepareConditions(window); !status.ok()) return status;
-  decoder_.emplace(engine_->config.lm, spec_.sampling, SliceClip(window));
+  decoder_.emplace(engine_->config.lm, spec_.sampling, SliceClip(window),
+                   OrderSeed{spec_.seed, static_cast<uint32_t>(window_)});
   return absl::OkStatus();
 }
 
@@ -199,9 +201,10 @@ PassInput ClipGeneration::DescribePass(const DecodingStep& step) const {
 
 DrawSettings ClipGeneration::DrawSettingsOf(const DecodingStep& step) const {
   const SamplingSpec& s = spec_.sampling;
-  return {{s.greedy, step.guidance, step.temperature, s.top_p, s.top_k, spec_.seed},
-          {static_cast<uint32_t>(window_), static_cast<uint32_t>(step.stage),
-           static_cast<uint32_t>(step.step), /*frame=*/0}};
+  return {
+      {s.greedy, step.guidance, step.temperature, s.top_p, s.top_k, spec_.seed, s.neighbour_weight},
+      {static_cast<uint32_t>(window_), static_cast<uint32_t>(step.stage),
+       static_cast<uint32_t>(step.step), /*frame=*/0}};
 }
 
 absl::Status ClipGeneration::NotFinite(const DecodingStep& step) const {
@@ -212,16 +215,28 @@ absl::Status ClipGeneration::NotFinite(const DecodingStep& step) const {
 absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
     const DecodingStep& step, const PassLogits& logits) const {
   const DrawSettings draw = DrawSettingsOf(step);
+  const LmConfig& lm = engine_->config.lm;
+  const bool coupled = draw.sampling.neighbour_weight > 0 && step.stage < lm.neighbour_tables;
+  const std::vector<int> before = BeforeInSpan(step.frames, coupled ? lm.span_len : 1);
+  const torch::Tensor after =
+      coupled ? engine_->transformer->neighbours()[step.stage] : torch::Tensor();
   const auto count = static_cast<int64_t>(step.frames.size());
   std::vector<SampledToken> tokens(count);
   std::atomic<bool> finite = true;
   at::parallel_for(0, count, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
-    RowSampler sampler(draw.sampling, engine_->config.lm.card);
+    // A span is drawn by the thread that has its first frame.
+    while (begin < count && before[begin] >= 0) ++begin;
+    while (end < count && before[end] >= 0) ++end;
+    RowSampler sampler(draw.sampling, lm.card);
     for (int64_t row = begin; row < end; ++row) {
       DrawPosition position = draw.position;
       position.frame = static_cast<uint32_t>(step.frames[row]);
-      const auto token = sampler.Sample(Row(logits.cond, row), Row(logits.uncond, row), position);
-      token ? void(tokens[row] = *token) : finite.store(false);
+      const int token_before = before[row] < 0 ? -1 : tokens[before[row]].token;
+      const auto token =
+          sampler.Sample(Row(logits.cond, row), Row(logits.uncond, row), position,
+                         token_before < 0 ? std::span<const float>() : Row(after, token_before));
+      tokens[row] = token.value_or(SampledToken{/*token=*/-1, /*probability=*/0});
+      if (!token) finite.store(false);
     }
   });
   if (!finite) return NotFinite(step);

@@ -274,7 +274,8 @@ int64_t FrameAt(double seconds, double frame_rate_hz) {
 }
 
 std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, int num_codebooks,
-                                                  int card, int max_total_steps) {
+                                                  int card, int neighbour_tables,
+                                                  int max_total_steps) {
   Violations out;
   out.ExpectRange("sampling.temperature", sampling.temperature, kMinTemperature, kMaxTemperature);
   out.ExpectRange("sampling.top_p", sampling.top_p, 0.0, 1.0);
@@ -297,6 +298,8 @@ std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, 
     out.Add("sampling.decoding_steps", "expected a sum of at most ", max_total_steps, ", found ",
             total);
   }
+  out.ExpectRange("sampling.neighbour_weight", sampling.neighbour_weight, 0.0,
+                  neighbour_tables > 0 ? kMaxNeighbourWeight : 0.0);
   return out.Take();
 }
 
@@ -310,7 +313,7 @@ std::vector<SpecViolation> FindViolations(const GenerationSpec& spec, const Mode
   CheckDuration(spec, config, limits, out);
   const bool duration_is_valid = out.size() == before_duration;
   out.Append(FindSamplingViolations(spec.sampling, config.lm.num_codebooks, config.lm.card,
-                                    limits.max_total_steps));
+                                    config.lm.neighbour_tables, limits.max_total_steps));
   out.ExpectRange("overlap", spec.overlap, kMinOverlap, kMaxOverlap);
   CheckGivenAudio(spec, config, duration_is_valid, out);
   CheckGivenCodes(spec, config, duration_is_valid, out);

@@ -19,15 +19,18 @@ enum class MaskSchedule {
   kPaper,     // rate_i = cos(pi (i-1) / 2s),  i = 1..s   (arXiv 2401.04577, eq. 2)
 };
 
-// How a block of the nonoverlap arrangement is scored; stride1 always sums.
+// How a block of the nonoverlap arrangement is scored; stride1 sums, but for kRandom.
 enum class SpanScore {
-  kMax,   // 1 - the highest probability among its sampled tokens
-  kProd,  // the sum of -log probability of its sampled tokens
+  kMax,     // 1 - the highest probability among its sampled tokens
+  kProd,    // the sum of -log probability of its sampled tokens
+  kRandom,  // by the seed, of either arrangement: spans become final in random order. The surest
+            // first repeats what lasts
 };
 
 inline constexpr double kMinTemperature = 0.01;
 inline constexpr double kMaxTemperature = 100;
 inline constexpr double kMaxGuidance = 100;
+inline constexpr double kMaxNeighbourWeight = 4;
 
 // How tokens are drawn. Defaults are the released models'.
 struct SamplingSpec {
@@ -46,6 +49,9 @@ struct SamplingSpec {
   SpanArrangement span_arrangement = SpanArrangement::kNonoverlap;
   MaskSchedule schedule = MaskSchedule::kLinspace;
   SpanScore span_score = SpanScore::kMax;
+  double neighbour_weight = 0;  // of what the model's neighbour tables say about a frame whose
+                                // span's frame before is drawn in the same step;
+                                // [0, kMaxNeighbourWeight]
 };
 
 // One text and its share. Weights are relative: {a:1, b:1} equals {a:2, b:2}.
@@ -143,9 +149,11 @@ TempoRange TemposOf(const ModelConfig& config);
 int64_t FrameAt(double seconds, double frame_rate_hz);
 
 // All that is wrong with `sampling` for a model of `num_codebooks` codebooks of
-// `card` entries, in field order. Fields are "sampling.top_p" and so on.
+// `card` entries and with `neighbour_tables`, in field order. Fields are "sampling.top_p" and so
+// on.
 std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, int num_codebooks,
-                                                  int card, int max_total_steps);
+                                                  int card, int neighbour_tables,
+                                                  int max_total_steps);
 
 // All that is wrong with `spec` for a model with `config`, in field order;
 // empty: Generator::Begin accepts it. The only validation of specs.

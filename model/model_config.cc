@@ -34,6 +34,11 @@ class FieldReader {
     if (const json* value = Find(name)) ReadDouble(Path(name), *value, field);
   }
 
+  void OptionalInt(const char* name, int& field, int absent, int, int) {
+    field = absent;
+    if (const json* value = FindOptional(name)) ReadInt(Path(name), *value, field);
+  }
+
   void OptionalDouble(const char* name, double& field, double absent, double, double) {
     field = absent;
     if (const json* value = FindOptional(name)) ReadDouble(Path(name), *value, field);
@@ -148,6 +153,9 @@ class FieldWriter {
  public:
   void Int(const char* name, const int& field, int, int) { object_[name] = field; }
   void Double(const char* name, const double& field, double, double) { object_[name] = field; }
+  void OptionalInt(const char* name, const int& field, int absent, int, int) {
+    if (field != absent) object_[name] = field;
+  }
   void OptionalDouble(const char* name, const double& field, double absent, double, double) {
     if (field != absent) object_[name] = field;
   }

@@ -56,6 +56,7 @@ struct LmConfig {
   bool bias_ff = false;               // biases of the feed-forward
   bool bias_proj = false;             // biases of the K heads
   std::optional<BeatConfig> beats{};  // frames are told their beats
+  int neighbour_tables = 0;  // codebooks, from the first, with a table of which code follows which
 
   int mask_token_id() const { return card; }
   // Ids that a frame is embedded from: its codes, and its tick.

@@ -30,6 +30,10 @@ class RangeChecker {
     Check(name, field, min, max);
   }
 
+  void OptionalInt(const char* name, const int& field, int, int min, int max) {
+    Int(name, field, min, max);
+  }
+
   void OptionalDouble(const char* name, const double& field, double, double min, double max) {
     Check(name, field, min, max);
   }
@@ -129,10 +133,14 @@ class ContradictionChecker {
              "lm.beats.min_frames_per_beat: expected at most lm.beats.max_frames_per_beat (",
              lm.beats->max_frames_per_beat, "), found ", lm.beats->min_frames_per_beat);
     }
+    Expect(lm.neighbour_tables <= lm.num_codebooks,
+           "lm.neighbour_tables: expected at most lm.num_codebooks (", lm.num_codebooks,
+           "), found ", lm.neighbour_tables);
     const double dim = lm.dim;
     const double ticks = lm.beats.has_value() ? lm.beats->num_ticks() : 0;
     const double parameters = lm.num_layers * (8 * dim * dim + 2 * dim * lm.ffn_dim) +
-                              dim * (2.0 * lm.card * lm.num_codebooks + ticks);
+                              dim * (2.0 * lm.card * lm.num_codebooks + ticks) +
+                              1.0 * lm.neighbour_tables * lm.card * lm.card;
     Expect(parameters <= kMaxParameters, "lm: expected sizes that give at most ", kMaxParameters,
            " parameters, found ", parameters);
   }
@@ -200,7 +208,8 @@ class ContradictionChecker {
   void CheckSampling() {
     constexpr int kMaxTotalSteps = 100'000;
     for (const SpecViolation& violation :
-         FindSamplingViolations(c_.sampling, c_.lm.num_codebooks, c_.lm.card, kMaxTotalSteps)) {
+         FindSamplingViolations(c_.sampling, c_.lm.num_codebooks, c_.lm.card,
+                                c_.lm.neighbour_tables, kMaxTotalSteps)) {
       errors_.push_back(absl::StrCat(violation.field, ": ", violation.description));
     }
   }

@@ -4,7 +4,8 @@
 // A visitor has, for a field called `name`:
 //   Int(name, int&, min, max)            inclusive range
 //   Double(name, double&, min, max)      inclusive range, finite
-//   OptionalDouble(name, double&, absent, min, max)   likewise; `absent` may be left out
+//   OptionalInt(name, int&, absent, min, max)         as Int; `absent` may be left out
+//   OptionalDouble(name, double&, absent, min, max)   as Double; likewise
 //   Bool(name, bool&)
 //   String(name, std::string&, min_bytes, max_bytes)
 //   IntList(name, std::vector<int>&, max_entries, min, max)   not empty
@@ -40,8 +41,8 @@ inline constexpr std::array<Word<SpanArrangement>, 2> kSpanArrangements = {
     {{"nonoverlap", SpanArrangement::kNonoverlap}, {"stride1", SpanArrangement::kStride1}}};
 inline constexpr std::array<Word<MaskSchedule>, 2> kMaskSchedules = {
     {{"linspace", MaskSchedule::kLinspace}, {"paper", MaskSchedule::kPaper}}};
-inline constexpr std::array<Word<SpanScore>, 2> kSpanScores = {
-    {{"max", SpanScore::kMax}, {"prod", SpanScore::kProd}}};
+inline constexpr std::array<Word<SpanScore>, 3> kSpanScores = {
+    {{"max", SpanScore::kMax}, {"prod", SpanScore::kProd}, {"random", SpanScore::kRandom}}};
 
 // The words of an enum, for an error.
 template <typename Words>
@@ -84,6 +85,7 @@ void VisitFields(Visitor& v, LmConfig& c) {
   v.Bool("bias_ff", c.bias_ff);
   v.Bool("bias_proj", c.bias_proj);
   v.OptionalObject("beats", c.beats);
+  v.OptionalInt("neighbour_tables", c.neighbour_tables, LmConfig().neighbour_tables, 0, 128);
 }
 
 template <typename Visitor>
@@ -135,6 +137,8 @@ void VisitFields(Visitor& v, SamplingSpec& c) {
   v.Enum("span_arrangement", c.span_arrangement, kSpanArrangements);
   v.Enum("schedule", c.schedule, kMaskSchedules);
   v.Enum("span_score", c.span_score, kSpanScores);
+  v.OptionalDouble("neighbour_weight", c.neighbour_weight, SamplingSpec().neighbour_weight, 0,
+                   kMaxNeighbourWeight);
 }
 
 template <typename Visitor>

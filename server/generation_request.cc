@@ -44,7 +44,8 @@ const EnumTable<v1::MaskSchedule, MaskSchedule> kSchedules = {
     {v1::MASK_SCHEDULE_LINSPACE, MaskSchedule::kLinspace},
     {v1::MASK_SCHEDULE_PAPER, MaskSchedule::kPaper}};
 const EnumTable<v1::SpanScore, SpanScore> kScores = {{v1::SPAN_SCORE_MAX, SpanScore::kMax},
-                                                     {v1::SPAN_SCORE_PROD, SpanScore::kProd}};
+                                                     {v1::SPAN_SCORE_PROD, SpanScore::kProd},
+                                                     {v1::SPAN_SCORE_RANDOM, SpanScore::kRandom}};
 
 // Leaves `own` as it is where the wire says nothing.
 template <typename Wire, typename Own>
@@ -78,6 +79,7 @@ void ConvertSampling(const v1::SamplingOptions& from, SamplingSpec& to, Violatio
   if (from.has_guidance_max()) to.guidance_max = from.guidance_max();
   if (from.has_guidance_min()) to.guidance_min = from.guidance_min();
   if (from.has_later_guidance()) to.later_guidance = from.later_guidance();
+  if (from.has_neighbour_weight()) to.neighbour_weight = from.neighbour_weight();
   if (from.decoding_steps_size() > 0) {
     to.decoding_steps.assign(from.decoding_steps().begin(), from.decoding_steps().end());
   }
@@ -207,6 +209,7 @@ v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) 
   sampling.set_guidance_max(config.sampling.guidance_max);
   sampling.set_guidance_min(config.sampling.guidance_min);
   sampling.set_later_guidance(config.sampling.later_guidance);
+  sampling.set_neighbour_weight(config.sampling.neighbour_weight);
   for (int steps : config.sampling.decoding_steps) sampling.add_decoding_steps(steps);
   sampling.set_span_arrangement(WireEnum(kArrangements, config.sampling.span_arrangement));
   sampling.set_schedule(WireEnum(kSchedules, config.sampling.schedule));

@@ -50,6 +50,7 @@ std::string MergeLmSizes(const LmConfig& found, LmConfig& wanted) {
     absl::StrAppend(&differences, " lm.beats ",
                     found.beats.has_value() ? "differ;" : "against none;");
   }
+  if (wanted.neighbour_tables == 0) wanted.neighbour_tables = found.neighbour_tables;
   wanted.bias_attn = found.bias_attn;
   wanted.bias_ff = found.bias_ff;
   wanted.bias_proj = found.bias_proj;
@@ -79,6 +80,9 @@ class PartsMaker {
     parts.lm = MagnetTransformer(model_.lm);
     parts.text_encoder = T5Encoder(model_.text_encoder);
     if (absl::Status status = FillWeights(parts); !status.ok()) return status;
+    for (int k = 0; k < model_.lm.neighbour_tables; ++k) {
+      parts.lm->neighbours()[k].copy_(NeighbourTable(clips_, k));
+    }
     if (config_.annotation_weight > 0) {
       absl::StatusOr<std::vector<LabelKind>> kinds = LabelKinds(clips_);
       if (!kinds.ok()) return kinds.status();
@@ -223,7 +227,11 @@ class PartsMaker {
       if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
-    return LoadModule(base_->lm, config_.start_from + "/lm.safetensors", *parts.lm);
+    // Tables are counted anew, in the clips of this training.
+    TensorMap weights = base_->lm;
+    weights.erase(kNeighboursName);
+    if (parts.lm->neighbours().defined()) weights[kNeighboursName] = parts.lm->neighbours();
+    return LoadModule(weights, config_.start_from + "/lm.safetensors", *parts.lm);
   }
 
   const LmTrainingConfig& config_;
@@ -243,8 +251,10 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
 
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder) {
+  TensorMap whole = lm;
+  if (parts.lm->neighbours().defined()) whole[kNeighboursName] = parts.lm->neighbours();
   const Bundle bundle{.config = parts.config,
-                      .lm = lm,
+                      .lm = whole,
                       .codec = parts.codec,
                       .text_encoder = text_encoder,
                       .spiece_model = parts.spiece_model,

@@ -40,7 +40,7 @@ struct LmParts {
 absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSet& clips);
 
 // Writes a bundle (model/bundle.h) in float16. `lm` and `text_encoder` are the
-// weights to write, by name.
+// weights to write, by name; neighbour tables are those of parts.lm.
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder);
 

@@ -320,7 +320,9 @@ TensorMap LmTrainer::State() const {
 }
 
 absl::Status LmTrainer::Restore(const TensorMap& state) {
-  absl::Status status = LoadModule(Part(state, kLmPrefix), "checkpoint", *parts_.lm);
+  TensorMap lm = Part(state, kLmPrefix);
+  if (parts_.lm->neighbours().defined()) lm[kNeighboursName] = parts_.lm->neighbours();
+  absl::Status status = LoadModule(lm, "checkpoint", *parts_.lm);
   if (status.ok() && config_.train_text_encoder) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }

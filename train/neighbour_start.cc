@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kLagWeights[] = {1.0, 0.7, 0.5};  // of 1, 2 and 3 frames
 constexpr double kPriorCount = 200;                // of every code, at the mean shares
+constexpr double kSuccessorPrior = 20;             // likewise, of what follows it
 constexpr double kHeadDeviation = 0.02;            // of linears, as DrawLmWeights has it
 constexpr double kScoreGain = std::numbers::sqrt2;
 constexpr double kCopyGain = 0.5;
@@ -33,6 +34,20 @@ torch::Tensor CountPairs(const CodeSet& clips, int codebook) {
         count[code[t] * card + code[t - lag]] += kLagWeights[lag - 1];
       }
     }
+  }
+  return counts.view({card, card});
+}
+
+// How often each code stands right after each: [card, card].
+torch::Tensor CountSuccessors(const CodeSet& clips, int codebook) {
+  const int64_t card = clips.info().card;
+  torch::Tensor counts = torch::zeros({card * card}, torch::kDouble);
+  double* const count = counts.data_ptr<double>();
+  for (int64_t clip = 0; clip < clips.size(); ++clip) {
+    const int64_t num_frames = clips.num_frames(clip);
+    const torch::Tensor codes = clips.Codes(clip, 0, num_frames)[codebook].contiguous();
+    const int64_t* const code = codes.data_ptr<int64_t>();
+    for (int64_t t = 1; t < num_frames; ++t) ++count[code[t - 1] * card + code[t]];
   }
   return counts.view({card, card});
 }
@@ -139,6 +154,14 @@ torch::Tensor NeighbourAffinity(const CodeSet& clips, int codebook) {
   const torch::Tensor affinity = (ratio + ratio.t()) / 2;
   const torch::Tensor mean = affinity.matmul(shares);  // [card]
   return affinity - mean.unsqueeze(1) - mean.unsqueeze(0) + mean.dot(shares);
+}
+
+torch::Tensor NeighbourTable(const CodeSet& clips, int codebook) {
+  const torch::Tensor counts = CountSuccessors(clips, codebook);
+  const torch::Tensor shares = (counts.sum(0) + 1) / (counts.sum() + clips.info().card);  // [card]
+  const torch::Tensor expected =
+      (counts + kSuccessorPrior * shares) / (counts.sum(1, /*keepdim=*/true) + kSuccessorPrior);
+  return (expected / shares).log().to(torch::kFloat);
 }
 
 void StartFromNeighbours(const CodeSet& clips, MagnetTransformer& lm) {

@@ -13,6 +13,10 @@ namespace magnet {
 // (pulled towards 0 where a code is rare), less its mean of each row.
 torch::Tensor NeighbourAffinity(const CodeSet& clips, int codebook);
 
+// How much likelier code b is right after code a than anywhere: [card, card] float32 by a and
+// b, log of the ratio, pulled towards 0 where a is rare (LmConfig::neighbour_tables).
+torch::Tensor NeighbourTable(const CodeSet& clips, int codebook);
+
 // Changes weights drawn by DrawLmWeights so that, before the first step, a frame
 // looks at its neighbours and expects what usually stands beside them. Drawn weights
 // take thousands of steps to find that out, during which the loss stands still.

@@ -47,6 +47,10 @@ class YamlReader {
     }
   }
 
+  void OptionalInt(std::string_view name, int& value, int /*absent*/, int min, int max) {
+    Int(name, value, min, max);
+  }
+
   void OptionalDouble(std::string_view name, double& value, double /*absent*/, double min,
                       double max) {
     Double(name, value, min, max);

@@ -139,6 +139,9 @@ TensorShapes LmTensorShapes(const LmConfig& config) {
     shapes["beats.query.weight"] = {2, config.text_dim};
     shapes["beats.head.weight"] = {beats.num_tempos() + beats.max_beats_per_bar, config.text_dim};
   }
+  if (config.neighbour_tables > 0) {
+    shapes["neighbours"] = {config.neighbour_tables, config.card, config.card};
+  }
   AddLinear(shapes, "condition_provider.conditioners.description.output_proj",
             {dim, config.text_dim, /*bias=*/true});
   return shapes;

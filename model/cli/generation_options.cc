@@ -16,8 +16,8 @@ const std::map<std::string, SpanArrangement> kArrangements = {
     {"nonoverlap", SpanArrangement::kNonoverlap}, {"stride1", SpanArrangement::kStride1}};
 const std::map<std::string, MaskSchedule> kSchedules = {{"linspace", MaskSchedule::kLinspace},
                                                         {"paper", MaskSchedule::kPaper}};
-const std::map<std::string, SpanScore> kSpanScores = {{"max", SpanScore::kMax},
-                                                      {"prod", SpanScore::kProd}};
+const std::map<std::string, SpanScore> kSpanScores = {
+    {"max", SpanScore::kMax}, {"prod", SpanScore::kProd}, {"random", SpanScore::kRandom}};
 
 absl::StatusOr<std::vector<PromptSection>> ReadSections(const GenerationOptions& options) {
   if (!options.weights.empty() && options.weights.size() != options.prompts.size()) {
@@ -73,6 +73,7 @@ SamplingSpec ReadSampling(const GenerationOptions& options, const SamplingSpec& 
   sampling.span_arrangement = options.arrangement.value_or(sampling.span_arrangement);
   sampling.schedule = options.schedule.value_or(sampling.schedule);
   sampling.span_score = options.span_score.value_or(sampling.span_score);
+  sampling.neighbour_weight = options.neighbour_weight.value_or(sampling.neighbour_weight);
   return sampling;
 }
 
@@ -136,8 +137,13 @@ void AddGenerationOptions(CLI::App& command, GenerationOptions& o) {
       ->transform(CLI::CheckedTransformer(kArrangements, CLI::ignore_case));
   command.add_option("--schedule", o.schedule, "How the mask rate falls")
       ->transform(CLI::CheckedTransformer(kSchedules, CLI::ignore_case));
-  command.add_option("--span-score", o.span_score, "How a span is scored")
+  command
+      .add_option("--span-score", o.span_score,
+                  "Which spans become final first: the surest, or by the seed")
       ->transform(CLI::CheckedTransformer(kSpanScores, CLI::ignore_case));
+  command.add_option("--neighbour-weight", o.neighbour_weight,
+                     "How much the frame before counts inside a span, 0 to 4, for models that know "
+                     "which code follows which");
   command.add_option("--overlap", o.overlap, "Share of a window kept by the next (default 0.25)");
   auto* from = command.add_option("--from", o.regenerate_from, "Audio to regenerate parts of")
                    ->check(CLI::ExistingFile);

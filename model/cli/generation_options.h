@@ -34,6 +34,7 @@ struct GenerationOptions {
   std::optional<SpanArrangement> arrangement;
   std::optional<MaskSchedule> schedule;
   std::optional<SpanScore> span_score;
+  std::optional<double> neighbour_weight;
   std::optional<double> overlap;
   std::string continue_from;
   std::string regenerate_from;

@@ -38,17 +38,27 @@ __device__ uint32_t Ordered(float value) {
   return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
+// What the token before says of each token, or null.
+__device__ const float* After(const SampleArgs& args, const Draw& draw, uint32_t stage) {
+  const int token = draw.before < 0 ? -1 : args.tokens[draw.before].token;
+  if (token < 0) return nullptr;
+  return args.neighbours + (int64_t{stage} * args.card + token) * args.card;
+}
+
 // Guided logits into `probs`; the index of the first of the largest, or -1 where
 // one is not finite.
-__device__ int GuideLogits(const SampleArgs& args, const Draw& draw, float guidance,
-                           RowSpace& space) {
+__device__ int GuideLogits(const SampleArgs& args, const Draw& draw, const RowSampling& sampling,
+                           const float* after, RowSpace& space) {
+  const auto guidance = static_cast<float>(sampling.guidance);
+  const auto weight = static_cast<float>(sampling.neighbour_weight);
   const float* const cond = args.logits + int64_t{draw.cond_row} * args.card;
   const float* const uncond =
       draw.uncond_row < 0 ? nullptr : args.logits + int64_t{draw.uncond_row} * args.card;
   unsigned long long best = 0;
   bool finite = true;
   for (int i = threadIdx.x; i < args.card; i += kSampleThreads) {
-    const float logit = uncond == nullptr ? cond[i] : uncond[i] + (cond[i] - uncond[i]) * guidance;
+    float logit = uncond == nullptr ? cond[i] : uncond[i] + (cond[i] - uncond[i]) * guidance;
+    if (after != nullptr) logit += weight * after[i];
     space.probs[i] = logit;
     finite = finite && isfinite(logit);
     const unsigned long long key =
@@ -183,11 +193,12 @@ __device__ int DrawToken(const SampleArgs& args, const RowSampling& sampling,
 __global__ void SampleRow(SampleArgs args) {
   __shared__ RowSpace space;
   const Draw draw = args.draws[blockIdx.x];
+  if (draw.round != args.round) return;
   const DrawSettings& settings = args.settings[draw.settings];
   const RowSampling sampling = settings.sampling;
   DrawPosition position = settings.position;
   position.frame = draw.frame;
-  const int argmax = GuideLogits(args, draw, static_cast<float>(sampling.guidance), space);
+  const int argmax = GuideLogits(args, draw, sampling, After(args, draw, position.stage), space);
   SampledToken drawn = {/*token=*/-1, /*probability=*/0};
   if (argmax >= 0) {
     Softmax(args.card, static_cast<float>(sampling.temperature), argmax, space);

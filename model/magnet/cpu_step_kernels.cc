@@ -144,13 +144,20 @@ void CpuStepKernels::Sample(const SampleArgs& args) {
     if (index < 0) return {};
     return {args.logits + Offset(index, args.card), static_cast<size_t>(args.card)};
   };
+  const auto after = [&](const Draw& draw, uint32_t stage) -> std::span<const float> {
+    if (draw.before < 0 || args.tokens[draw.before].token < 0) return {};
+    const int row = static_cast<int>(stage) * args.card + args.tokens[draw.before].token;
+    return {args.neighbours + Offset(row, args.card), static_cast<size_t>(args.card)};
+  };
   for (int i = 0; i < args.num_draws; ++i) {
     const Draw& draw = args.draws[i];
+    if (draw.round != args.round) continue;
     const DrawSettings& settings = args.settings[draw.settings];
     DrawPosition position = settings.position;
     position.frame = draw.frame;
     RowSampler sampler(settings.sampling, args.card);
-    const auto token = sampler.Sample(row(draw.cond_row), row(draw.uncond_row), position);
+    const auto token = sampler.Sample(row(draw.cond_row), row(draw.uncond_row), position,
+                                      after(draw, position.stage));
     args.tokens[i] = token.value_or(SampledToken{/*token=*/-1, /*probability=*/0});
   }
 }

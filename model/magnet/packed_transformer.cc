@@ -60,6 +60,9 @@ PackedTransformer::PackedTransformer(MagnetTransformer transformer,
   }
   if (config_.beats.has_value()) tables.push_back(parameters["beats.emb.weight"]);
   embeddings_ = torch::nn::utils::rnn::pad_sequence(tables, /*batch_first=*/true);
+  if (transformer_->neighbours().defined()) {
+    neighbours_ = transformer_->neighbours().to(torch::kFloat).contiguous();
+  }
   positions_ = SinusoidalPositions(config_.window_frames, config_.dim).to(device_).contiguous();
   LoadWeights();
 }
@@ -240,12 +243,16 @@ void PackedTransformer::RunHeads(const StepPlan& plan, const StepTables& tables)
                       .in = config_.dim,
                       .out = config_.card});
   }
-  kernels_->Sample({.logits = logits_.data_ptr<float>(),
-                    .draws = tables.draws,
-                    .settings = tables.settings,
-                    .tokens = static_cast<SampledToken*>(tokens_.data_ptr()),
-                    .num_draws = plan.num_draws(),
-                    .card = config_.card});
+  for (int round = 0; round < plan.num_rounds(); ++round) {
+    kernels_->Sample({.logits = logits_.data_ptr<float>(),
+                      .draws = tables.draws,
+                      .settings = tables.settings,
+                      .tokens = static_cast<SampledToken*>(tokens_.data_ptr()),
+                      .neighbours = FloatsOrNull(neighbours_),
+                      .num_draws = plan.num_draws(),
+                      .card = config_.card,
+                      .round = round});
+  }
 }
 
 }  // namespace magnet

@@ -82,6 +82,7 @@ class PackedTransformer {
   const torch::Dtype dtype_;
   torch::Tensor embeddings_;              // [inputs, ids of the largest, D]
   torch::Tensor positions_;               // [window_frames, D] float32
+  torch::Tensor neighbours_;              // [neighbour_tables, card, card] float32, or undefined
   std::vector<LayerWeights> layers_;      // num_layers
   Weight out_norm_;                       // [D]
   std::vector<const Element*> heads_;     // K of [card, D]

@@ -26,13 +26,16 @@ int DrawFrom(std::span<const float> masses, double uniform) {
 RowSampler::RowSampler(const RowSampling& sampling, int card)
     : sampling_(sampling), logits_(card), probs_(card), scratch_(card) {}
 
-bool RowSampler::Softmax(std::span<const float> cond, std::span<const float> uncond) {
+bool RowSampler::Softmax(std::span<const float> cond, std::span<const float> uncond,
+                         std::span<const float> after) {
   const size_t card = logits_.size();
   const float guidance = static_cast<float>(sampling_.guidance);
+  const float weight = static_cast<float>(sampling_.neighbour_weight);
   float largest = -std::numeric_limits<float>::infinity();
   bool finite = true;
   for (size_t i = 0; i < card; ++i) {
     logits_[i] = uncond.empty() ? cond[i] : uncond[i] + (cond[i] - uncond[i]) * guidance;
+    if (!after.empty()) logits_[i] += weight * after[i];
     finite &= std::isfinite(logits_[i]);
     largest = std::max(largest, logits_[i]);
   }
@@ -97,8 +100,9 @@ void RowSampler::KeepTopK() {
 
 std::optional<SampledToken> RowSampler::Sample(std::span<const float> cond,
                                                std::span<const float> uncond,
-                                               const DrawPosition& position) {
-  if (!Softmax(cond, uncond)) return std::nullopt;
+                                               const DrawPosition& position,
+                                               std::span<const float> after) {
+  if (!Softmax(cond, uncond, after)) return std::nullopt;
   int token;
   if (sampling_.greedy) {
     token = Argmax();
@@ -112,8 +116,9 @@ std::optional<SampledToken> RowSampler::Sample(std::span<const float> cond,
 }
 
 std::vector<float> RowSampler::Distribution(std::span<const float> cond,
-                                            std::span<const float> uncond) {
-  if (!Softmax(cond, uncond)) return {};
+                                            std::span<const float> uncond,
+                                            std::span<const float> after) {
+  if (!Softmax(cond, uncond, after)) return {};
   if (sampling_.top_p <= 0) {
     if (sampling_.top_k > 0) KeepTopK();
     return probs_;

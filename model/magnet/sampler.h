@@ -21,6 +21,7 @@ struct RowSampling {
   double top_p = 0.0;        // 0: off
   int top_k = 0;             // 0: off; top_p wins
   uint64_t seed = 0;
+  double neighbour_weight = 0;
 };
 
 struct SampledToken {
@@ -37,16 +38,21 @@ class RowSampler {
   RowSampler(const RowSampling& sampling, int card);
 
   // `cond` and `uncond` hold `card` logits; `uncond` empty: no guidance.
-  // nullopt: a guided logit is not finite.
+  // `after` [card], of the token before: how much likelier each token is after it
+  // (LmConfig::neighbour_tables), added to the guided logits by the neighbour weight;
+  // empty: not known. nullopt: a guided logit is not finite.
   std::optional<SampledToken> Sample(std::span<const float> cond, std::span<const float> uncond,
-                                     const DrawPosition& position);
+                                     const DrawPosition& position,
+                                     std::span<const float> after = {});
 
   // What Sample draws from: the distribution after temperature and cut, summing
   // to 1. For tests and tools.
-  std::vector<float> Distribution(std::span<const float> cond, std::span<const float> uncond);
+  std::vector<float> Distribution(std::span<const float> cond, std::span<const float> uncond,
+                                  std::span<const float> after = {});
 
  private:
-  bool Softmax(std::span<const float> cond, std::span<const float> uncond);
+  bool Softmax(std::span<const float> cond, std::span<const float> uncond,
+               std::span<const float> after);
   int Argmax() const;
   int DrawTopP(const DrawPosition& position);
   void KeepTopK();

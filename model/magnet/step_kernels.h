@@ -72,6 +72,9 @@ struct Draw {
   int32_t uncond_row = -1;  // -1: not guided
   int32_t settings = 0;     // index of the clip's DrawSettings
   uint32_t frame = 0;       // of the window, for DrawPosition
+  int32_t before = -1;      // index of the draw of the frame before, in the same span
+                            // (BeforeInSpan) and a round earlier; -1: none that matters
+  int32_t round = 0;
 };
 
 // What the draws of one clip share.
@@ -145,12 +148,15 @@ struct CrossAttentionArgs {
 
 // Guidance, temperature, softmax, the cut and the draw: as RowSampler::Sample, row
 // by row; a token of -1 where a guided logit is not finite.
+// Draws of `round` alone: those of earlier rounds have been drawn.
 struct SampleArgs {
   const float* logits = nullptr;           // [rows, card]
   const Draw* draws = nullptr;             // [num_draws]
   const DrawSettings* settings = nullptr;  // one per clip
   SampledToken* tokens = nullptr;          // [num_draws]
-  int num_draws = 0, card = 0;
+  const float* neighbours = nullptr;       // [neighbour_tables, card, card] by stage, token before
+                                           // and token; null: no draw has one before
+  int num_draws = 0, card = 0, round = 0;
 };
 
 class StepKernels {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "model/magnet/span_draws.h"
 #include "model/magnet/subcodes_window.h"
 
 namespace magnet {
@@ -56,14 +57,29 @@ StepPlan::StepPlan(std::span<const StepRequest> requests, const LmConfig& config
     shape_.max_frames = std::max(shape_.max_frames, RoundUp(span.num_rows, kFramesTogether));
   }
   for (const StepRequest& request : requests) settings_.push_back(request.draw);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    for (const int frame : requests[i].frames) {
-      draws_.push_back(
-          {.settings = static_cast<int32_t>(i), .frame = static_cast<uint32_t>(frame)});
-    }
-  }
+  ListDraws(requests, config);
   for (int stage = 0; stage < config.num_codebooks; ++stage) {
     PlaceWanted(requests, stage, row_tile);
+  }
+}
+
+void StepPlan::ListDraws(std::span<const StepRequest> requests, const LmConfig& config) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const StepRequest& request = requests[i];
+    const bool coupled =
+        request.draw.sampling.neighbour_weight > 0 && request.stage < config.neighbour_tables;
+    const std::vector<int> before = BeforeInSpan(request.frames, coupled ? config.span_len : 1);
+    const auto first = static_cast<int32_t>(draws_.size());
+    for (size_t j = 0; j < request.frames.size(); ++j) {
+      Draw draw{.settings = static_cast<int32_t>(i),
+                .frame = static_cast<uint32_t>(request.frames[j])};
+      if (before[j] >= 0) {
+        draw.before = first + before[j];
+        draw.round = draws_[static_cast<size_t>(draw.before)].round + 1;
+        num_rounds_ = std::max(num_rounds_, draw.round + 1);
+      }
+      draws_.push_back(draw);
+    }
   }
 }
 

@@ -58,6 +58,7 @@ class StepPlan {
   const std::vector<StageRows>& heads() const { return heads_; }
   int num_wanted() const { return static_cast<int>(wanted_.size()); }
   int num_draws() const { return static_cast<int>(draws_.size()); }
+  int num_rounds() const { return num_rounds_; }  // of draws (Draw::round)
 
   // All tables, to be copied to a device, and where they then are. Those before
   // `wanted` lie at places that the shape alone decides.
@@ -78,9 +79,11 @@ class StepPlan {
   void ListBranches(std::span<const StepRequest> requests);
   void PlaceRows(bool with_text, const LmConfig& config, int row_tile);
   void AddSequence(Branch& branch, const LmConfig& config);
+  void ListDraws(std::span<const StepRequest> requests, const LmConfig& config);
   void PlaceWanted(std::span<const StepRequest> requests, int stage, int row_tile);
 
   StepShape shape_;
+  int num_rounds_ = 1;
   std::vector<Branch> branches_;  // [2 * requests]; request null where there is none
   std::vector<StageRows> heads_;
   std::vector<int32_t> ids_;            // [rows, num_inputs]

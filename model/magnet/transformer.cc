@@ -141,6 +141,10 @@ MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(c
   const auto description = conditioners->register_module("description", Scope());
   output_proj_ = description->register_module("output_proj",
                                               Dense(config.text_dim, config.dim, /*bias=*/true));
+  if (config.neighbour_tables > 0) {
+    neighbours_ = register_buffer(
+        kNeighboursName, torch::zeros({config.neighbour_tables, config.card, config.card}));
+  }
   if (!config.beats.has_value()) return;
   const auto beats = register_module("beats", Scope());
   beat_emb_ =

@@ -8,7 +8,7 @@
 //     -> out_norm -> linears[stage]                                  [T, card]
 //
 // Stage 0 attends everywhere; stage k > 0 as SubcodesAttention says.
-// Parameters carry audiocraft's names (MagnetLMModel); beats.* are ours.
+// Parameters carry audiocraft's names (MagnetLMModel); beats.* and neighbours are ours.
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 
@@ -90,6 +90,9 @@ class TransformerLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(TransformerLayer);
 
+// Name of the buffer of MagnetTransformerImpl::neighbours.
+inline constexpr char kNeighboursName[] = "neighbours";
+
 class MagnetTransformerImpl : public torch::nn::Module {
  public:
   explicit MagnetTransformerImpl(const LmConfig& config);
@@ -118,6 +121,11 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // [B, num_tempos + max_beats_per_bar] float32 of the tempo and of the number of beats in a
   // bar, each from where in the text its query looks. Requires config().beats.
   torch::Tensor BeatLogits(const torch::Tensor& text_states, const torch::Tensor& mask);
+
+  // [neighbour_tables, card, card] by codebook, code and the code after it: the logarithm of how
+  // much likelier that is after this code than anywhere. Counted, not trained
+  // (train/neighbour_start.h). Undefined: the model has none.
+  const torch::Tensor& neighbours() const { return neighbours_; }
 
   // What layer `index`'s cross-attention gives for the null condition: [D] float32,
   // or undefined: zero.
@@ -152,6 +160,7 @@ class MagnetTransformerImpl : public torch::nn::Module {
   TokenEmbedding beat_emb_{nullptr};  // [num_ticks + 1, D]; null without beats
   Dense beat_query_{nullptr};         // text_dim -> 2: scores of a text's tokens; likewise
   Dense beat_head_{nullptr};          // text_dim -> tempos + places; likewise
+  torch::Tensor neighbours_;          // a buffer
 };
 TORCH_MODULE(MagnetTransformer);
 

@@ -5,14 +5,16 @@
 #include <utility>
 
 #include "model/magnet/mask_schedule.h"
+#include "model/magnet/philox.h"
 #include "model/magnet/span_masking.h"
 
 namespace magnet {
 
 WindowDecoder::WindowDecoder(const LmConfig& config, const SamplingSpec& sampling,
-                             WindowCodes given)
+                             WindowCodes given, OrderSeed order)
     : config_(config),
       sampling_(sampling),
+      order_(order),
       num_frames_(given.num_frames),
       given_codes_(std::move(given.codes)),
       kept_(std::move(given.kept)),
@@ -117,13 +119,29 @@ void WindowDecoder::ScoreBlocks(std::span<const SampledToken> tokens) {
   }
 }
 
+void WindowDecoder::ScoreAtRandom() {
+  // The sampler's draws at a place count up from 0 and stay far below.
+  constexpr uint32_t kOrderDraw = 0xffff'ffff;
+  std::fill(scores_.begin(), scores_.end(), kNeverMask);
+  for (const int frame : current_.frames) {
+    const int unit = masks_blocks() ? frame / config_.span_len : frame;
+    const DrawPosition position{order_.window, static_cast<uint32_t>(stage_),
+                                static_cast<uint32_t>(step_), static_cast<uint32_t>(unit)};
+    scores_[unit] = static_cast<float>(UniformAt(order_.seed, position, kOrderDraw));
+  }
+}
+
 void WindowDecoder::FinishStep(std::span<const SampledToken> tokens) {
   int64_t* const codes = stage_codes();
   for (size_t i = 0; i < tokens.size(); ++i) {
     int64_t& code = codes[current_.frames[i]];
     if (code == config_.mask_token_id()) code = tokens[i].token;
   }
-  masks_blocks() ? ScoreBlocks(tokens) : ScoreFrames(tokens);
+  if (sampling_.span_score == SpanScore::kRandom) {
+    ScoreAtRandom();
+  } else {
+    masks_blocks() ? ScoreBlocks(tokens) : ScoreFrames(tokens);
+  }
   has_current_ = false;
   if (++step_ < sampling_.decoding_steps[stage_]) return;
   if (++stage_ < config_.num_codebooks) BeginStage();

@@ -38,11 +38,18 @@ struct WindowCodes {
   std::vector<bool> kept;      // [T]: never masked
 };
 
+// What SpanScore::kRandom draws from, besides stage, step and span.
+struct OrderSeed {
+  uint64_t seed = 0;
+  uint32_t window = 0;
+};
+
 class WindowDecoder {
  public:
   // In the nonoverlap arrangement num_frames must be whole spans. At least one
   // frame must not be kept.
-  WindowDecoder(const LmConfig& config, const SamplingSpec& sampling, WindowCodes given);
+  WindowDecoder(const LmConfig& config, const SamplingSpec& sampling, WindowCodes given,
+                OrderSeed order = {});
 
   bool done() const { return stage_ == config_.num_codebooks; }
   int stage() const { return stage_; }
@@ -66,6 +73,7 @@ class WindowDecoder {
   void ApplyMask();
   void ScoreFrames(std::span<const SampledToken> tokens);
   void ScoreBlocks(std::span<const SampledToken> tokens);
+  void ScoreAtRandom();
   int64_t* stage_codes() { return codes_.data() + int64_t{stage_} * num_frames_; }
   // With spans of one frame the two arrangements are the same.
   bool masks_blocks() const;
@@ -73,6 +81,7 @@ class WindowDecoder {
 
   const LmConfig config_;
   const SamplingSpec sampling_;
+  const OrderSeed order_;
   const int num_frames_;
   const std::vector<int64_t> given_codes_;  // [K * T]
   const std::vector<bool> kept_;            // [T]

@@ -79,7 +79,9 @@ TEST_F(GenerateTest, SendsEveryOption) {
                  "--schedule",
                  "paper",
                  "--span-score",
-                 "prod",
+                 "random",
+                 "--neighbour-weight",
+                 "0.7",
                  "--overlap",
                  "0.5",
                  "--priority",
@@ -115,7 +117,8 @@ TEST_F(GenerateTest, SendsEveryOption) {
   EXPECT_THAT(sent.sampling().decoding_steps(), ElementsAre(4, 3));
   EXPECT_EQ(sent.sampling().span_arrangement(), v1::SPAN_ARRANGEMENT_STRIDE1);
   EXPECT_EQ(sent.sampling().schedule(), v1::MASK_SCHEDULE_PAPER);
-  EXPECT_EQ(sent.sampling().span_score(), v1::SPAN_SCORE_PROD);
+  EXPECT_EQ(sent.sampling().span_score(), v1::SPAN_SCORE_RANDOM);
+  EXPECT_EQ(sent.sampling().neighbour_weight(), 0.7);
   EXPECT_EQ(sent.overlap(), 0.5);
   EXPECT_EQ(sent.priority(), v1::PRIORITY_HIGH);
   EXPECT_EQ(sent.given_audio().data(), "sound");

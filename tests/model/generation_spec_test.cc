@@ -129,6 +129,8 @@ TEST(GenerationSpecTest, EachViolationNamesItsField) {
       {[](auto& s) { s.sampling.guidance_max = kInf; }, "sampling.guidance_max"},
       {[](auto& s) { s.sampling.guidance_min = -1; }, "sampling.guidance_min"},
       {[](auto& s) { s.sampling.later_guidance = 1.5; }, "sampling.later_guidance"},
+      // This model has no tables of neighbours.
+      {[](auto& s) { s.sampling.neighbour_weight = 0.5; }, "sampling.neighbour_weight"},
       {[](auto& s) {
          s.sampling.decoding_steps = {1, 1, 1};
        },

@@ -77,6 +77,27 @@ TEST(ModelConfigTest, LaterGuidanceMayBeLeftOut) {
   EXPECT_THAT(ParseError(document), HasSubstr("sampling.later_guidance: expected a number"));
 }
 
+// Breaks where older bundles are refused, a weight is taken that no table gives a meaning, or more
+// tables than codebooks.
+TEST(ModelConfigTest, NeighbourTablesMayBeLeftOut) {
+  EXPECT_EQ(SmallJson()["lm"].count("neighbour_tables"), 0u);
+  EXPECT_EQ(ParseModelConfig(SmallJson().dump())->lm.neighbour_tables, 0);
+  ModelConfig config = SmallConfig();
+  config.lm.neighbour_tables = 2;
+  config.sampling.neighbour_weight = 0.7;
+  config.sampling.span_score = SpanScore::kRandom;
+  json document = json::parse(FormatModelConfig(config));
+  const auto parsed = ParseModelConfig(document.dump());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->lm.neighbour_tables, 2);
+  EXPECT_EQ(parsed->sampling.neighbour_weight, 0.7);
+  EXPECT_EQ(parsed->sampling.span_score, SpanScore::kRandom);
+  document["lm"].erase("neighbour_tables");
+  EXPECT_THAT(ParseError(document), HasSubstr("sampling.neighbour_weight: expected"));
+  document["lm"]["neighbour_tables"] = config.lm.num_codebooks + 1;
+  EXPECT_THAT(ParseError(document), HasSubstr("lm.neighbour_tables: expected at most"));
+}
+
 // Breaks where models without beats, as all published ones are, could not be opened any
 // more, or those with beats lose them.
 TEST(ModelConfigTest, BeatsMayBeAbsent) {

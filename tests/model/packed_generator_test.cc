@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "model/bundle.h"
 #include "model/magnet/cpu_step_kernels.h"
 #include "tests/testing/reference_fixture.h"
 
@@ -123,6 +124,43 @@ TEST_P(PackedGenerator, EveryKindOfRequestInOneBatchEqualsAPassPerClip) {
   }
   const auto packed = Together(*packed_, specs), single = Together(*single_, specs);
   for (size_t i = 0; i < specs.size(); ++i) EXPECT_EQ(packed[i], single[i]) << names[i];
+}
+
+// Breaks where a frame is not told what was drawn before it in its span, or is told so of a frame
+// outside.
+TEST_P(PackedGenerator, NeighbourTablesDecideWhatFollowsInsideASpan) {
+  const std::string folder = ::testing::TempDir() + "/neighbours_" + std::get<0>(GetParam());
+  fixture_.WriteBundleTo(folder);
+  auto bundle = OpenBundle(folder);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  const int card = bundle->config.lm.card;
+  bundle->config.lm.neighbour_tables = 1;
+  // After every code comes the next one.
+  bundle->lm["neighbours"] = torch::eye(card).roll(1, /*dims=*/1).mul(1000).unsqueeze(0);
+  ASSERT_TRUE(WriteBundle(*bundle, torch::kFloat, folder).ok());
+  const auto packed = OpenPackedGenerator(folder, {}, std::make_unique<CpuStepKernels>());
+  const auto single = OpenGenerator(folder, {});
+  ASSERT_TRUE(packed.ok() && single.ok()) << packed.status() << single.status();
+  std::vector<GenerationSpec> specs(2, MixedSpecs()["plain"]);
+  specs[1].sampling.neighbour_weight = 1;
+  const auto codes = Together(**single, specs);
+  EXPECT_EQ(Together(**packed, specs), codes);
+  // Share of a clip's frames whose code is the one after the code before: inside spans, or of
+  // spans' first frames.
+  const int span_len = bundle->config.lm.span_len;
+  const auto follow = [&](const std::vector<int64_t>& clip, bool inside) {
+    const int num_frames = static_cast<int>(std::ssize(clip)) / num_codebooks();
+    int count = 0, all = 0;
+    for (int t = 1; t < num_frames; ++t) {
+      if ((t % span_len != 0) != inside) continue;
+      ++all;
+      count += clip[static_cast<size_t>(t)] == (clip[static_cast<size_t>(t) - 1] + 1) % card;
+    }
+    return static_cast<double>(count) / all;
+  };
+  EXPECT_EQ(follow(codes[1], true), 1.0);
+  EXPECT_LT(follow(codes[1], false), 0.3) << "the frame before is of another span";
+  EXPECT_LT(follow(codes[0], true), 0.3) << "no weight was asked for";
 }
 
 TEST_P(PackedGenerator, ProgressAndAudioAreThoseOfAPassPerClip) {

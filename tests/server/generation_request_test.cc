@@ -26,8 +26,9 @@ v1::GenerateRequest Parse(const std::string& text) {
 }
 
 absl::StatusOr<GenerationRequest> Convert(const v1::GenerateRequest& request) {
-  return ConvertRequest(request, testing::FakeModelConfig("fake"), RequestLimits(),
-                        /*fresh_seed=*/99);
+  ModelConfig config = testing::FakeModelConfig("fake");
+  config.lm.neighbour_tables = 1;
+  return ConvertRequest(request, config, RequestLimits(), /*fresh_seed=*/99);
 }
 
 // Fields of the BadRequest that a client would get.
@@ -79,6 +80,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
       guidance_max: 4
       guidance_min: 2
       later_guidance: 0.25
+      neighbour_weight: 0.75
       decoding_steps: [ 5, 4, 3, 2 ]
       span_arrangement: SPAN_ARRANGEMENT_STRIDE1
       schedule: MASK_SCHEDULE_PAPER
@@ -106,6 +108,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
   EXPECT_EQ(spec.sampling.guidance_max, 4);
   EXPECT_EQ(spec.sampling.guidance_min, 2);
   EXPECT_EQ(spec.sampling.later_guidance, 0.25);
+  EXPECT_EQ(spec.sampling.neighbour_weight, 0.75);
   EXPECT_THAT(spec.sampling.decoding_steps, ElementsAre(5, 4, 3, 2));
   EXPECT_EQ(spec.sampling.span_arrangement, SpanArrangement::kStride1);
   EXPECT_EQ(spec.sampling.schedule, MaskSchedule::kPaper);

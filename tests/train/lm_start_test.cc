@@ -44,6 +44,31 @@ TEST(NeighbourAffinityTest, CodesThatStayAreLikeliestBesideThemselves) {
   }
 }
 
+// Breaks where another code than the next is counted, or rare codes claim to be sure.
+TEST(NeighbourTableTest, TellsWhatFollowsEachCode) {
+  const std::string folder = TestFolder("successors");
+  WriteTinyData(folder, /*num_clips=*/1);
+  const auto files = ReadCodecFolder(folder + "/codec");
+  ASSERT_TRUE(files.ok()) << files.status();
+  auto writer = CodeShardWriter::Create(folder + "/codes", {3, kCard, 50, files->fingerprint});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const torch::Tensor cycle = torch::arange(200).remainder(4).to(torch::kLong);
+  MusicBenchRow row;
+  row.location = "data/cycle.wav";
+  row.main_caption = "four codes in turn";
+  ASSERT_TRUE(writer->Add(row, cycle.expand({3, 200})).ok());
+  ASSERT_TRUE(writer->Finish().ok());
+  const auto clips = CodeSet::Open(folder + "/codes");
+  ASSERT_TRUE(clips.ok()) << clips.status();
+  const torch::Tensor table = NeighbourTable(*clips, 1);
+  for (int code = 0; code < 4; ++code) {
+    EXPECT_EQ(table[code].argmax().item<int64_t>(), (code + 1) % 4);
+    EXPECT_GT(table[code][(code + 1) % 4].item<double>(), 1.0);
+    EXPECT_LT(table[code][(code + 3) % 4].item<double>(), -1.0);
+  }
+  EXPECT_LT(table[9].abs().max().item<double>(), 1e-5) << "nothing is known of what never occurs";
+}
+
 // How often the likeliest code of one masked frame is that of the frames around it.
 double ShareRight(LmTrainingConfig config, bool neighbour_start, int stage) {
   config.neighbour_start = neighbour_start;

@@ -17,6 +17,7 @@
 #include "model/bundle.h"
 #include "model/generator.h"
 #include "tests/train/lm_run.h"
+#include "train/neighbour_start.h"
 #include "train/training_loop.h"
 
 namespace magnet {
@@ -292,6 +293,33 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
 }
 
 // Breaks where what was trained cannot be served.
+// Breaks where a bundle's tables are not those of the clips, or a run that began without them
+// cannot go on with them.
+TEST(LmTrainerTest, NeighbourTablesGoIntoTheBundle) {
+  const std::string folder = TestFolder("tables");
+  WriteTinyData(folder, 4);
+  LmTrainingConfig config = TinyLmConfig(folder);
+  LmRun without(config);
+  ASSERT_TRUE(without.trainer->Step(0).ok());
+  const TensorMap state = without.trainer->State();
+  config.lm.neighbour_tables = 2;
+  config.sampling.neighbour_weight = 0.5;
+  LmRun run(config);
+  EXPECT_EQ(run.trainer->Fingerprint(), without.trainer->Fingerprint());
+  ASSERT_EQ(run.trainer->Restore(state), absl::OkStatus());
+  ASSERT_TRUE(run.trainer->Export({}, "# Tiny\n", folder + "/bundle").ok());
+  const auto bundle = OpenBundle(folder + "/bundle");
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(bundle->config.lm.neighbour_tables, 2);
+  const torch::Tensor tables = bundle->lm.at("neighbours").to(torch::kFloat);
+  EXPECT_TRUE(torch::allclose(tables[1], NeighbourTable(*run.clips, 1), 0, 1e-2));
+  LmTrainingConfig again = TinyLmConfig(folder);
+  again.start_from = folder + "/bundle";
+  LmRun finetuned(again);
+  EXPECT_EQ(finetuned.trainer->model_config().lm.neighbour_tables, 2);
+  EXPECT_TRUE(OpenGenerator(folder + "/bundle", GeneratorOptions()).ok());
+}
+
 TEST(LmTrainerTest, TheBundleOpensAndGenerates) {
   const std::string folder = TestFolder("bundle");
   WriteTinyData(folder, 4);

@@ -52,8 +52,9 @@ TEST_F(GenerationOptionsTest, EachChangesTheMusicAndNotItsLength) {
   ASSERT_EQ(Codes(kDrawn), plain);
   for (const char* option :
        {"--negative-prompt '80s synth pop, bright drums'", "--top-k 5", "--top-p 0.3",
-        "--temperature 0.5", "--no-temperature-annealing", "--span-score prod", "--schedule paper",
-        "--guidance 3,1", "--later-guidance 0", "--precision bfloat16", "--precision float16"}) {
+        "--temperature 0.5", "--no-temperature-annealing", "--span-score prod",
+        "--span-score random", "--schedule paper", "--guidance 3,1", "--later-guidance 0",
+        "--precision bfloat16", "--precision float16"}) {
     const std::vector<int64_t> changed = Codes(std::string(kDrawn) + option);
     EXPECT_EQ(changed.size(), plain.size()) << option;
     EXPECT_NE(changed, plain) << option;

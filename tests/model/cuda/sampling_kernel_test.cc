@@ -30,14 +30,48 @@ class SamplingKernel : public StepKernelsTest {
     Share(draw_list, draws);
     Share(std::vector<DrawSettings>{first, second}, settings);
     Share(std::vector<SampledToken>(draw_list.size()), tokens);
-    cpu_.Sample({logits.host, draws.host, settings.host, tokens.host, rows, card});
-    device().Sample({logits.device, draws.device, settings.device, tokens.device, rows, card});
+    cpu_.Sample({logits.host, draws.host, settings.host, tokens.host, nullptr, rows, card});
+    device().Sample(
+        {logits.device, draws.device, settings.device, tokens.device, nullptr, rows, card});
     const std::vector<SampledToken> found = Read(tokens.device, tokens.values.size());
     for (size_t i = 0; i < found.size(); ++i) {
       const SampledToken& wanted = tokens.values[i];
       EXPECT_EQ(found[i].token, wanted.token) << what << ", row " << i;
       EXPECT_NEAR(found[i].probability, wanted.probability, 1e-5f * wanted.probability)
           << what << ", row " << i;
+    }
+  }
+
+  // Two clips' spans of three frames, in rounds, after tables of two codebooks.
+  void ExpectSameSpans(const RowSampling& sampling, int card) {
+    constexpr int kSpans = 4, kRows = 3 * kSpans, kRounds = 3;
+    std::vector<Draw> draw_list;
+    for (int i = 0; i < kRows; ++i) {
+      const int place = i % 3;
+      draw_list.push_back({.cond_row = i,
+                           .settings = i / 3 % 2,
+                           .frame = static_cast<uint32_t>(i),
+                           .before = place == 0 ? -1 : i - 1,
+                           .round = place});
+    }
+    Array<float> logits, neighbours;
+    Array<Draw> draws;
+    Array<DrawSettings> settings;
+    Array<SampledToken> tokens;
+    Share(Random(static_cast<size_t>(kRows * card), 2.0f), logits);
+    Share(Random(static_cast<size_t>(2 * card * card), 2.0f), neighbours);
+    Share(draw_list, draws);
+    Share(std::vector<DrawSettings>{{sampling, {0, 0, 3, 0}}, {sampling, {0, 1, 3, 0}}}, settings);
+    Share(std::vector<SampledToken>(kRows), tokens);
+    for (int round = 0; round < kRounds; ++round) {
+      cpu_.Sample({logits.host, draws.host, settings.host, tokens.host, neighbours.host, kRows,
+                   card, round});
+      device().Sample({logits.device, draws.device, settings.device, tokens.device,
+                       neighbours.device, kRows, card, round});
+    }
+    const std::vector<SampledToken> found = Read(tokens.device, tokens.values.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].token, tokens.values[i].token) << "card " << card << ", row " << i;
     }
   }
 
@@ -58,6 +92,12 @@ TEST_F(SamplingKernel, DrawsTheSameTokensInEveryWay) {
     expect("small top-p", {.top_p = 0.05});
     expect("top-k", {.top_k = 3});
     expect("whole", {});
+  }
+}
+
+TEST_F(SamplingKernel, DrawsTheSameTokensAfterTheOneBefore) {
+  for (const int card : {5, 300}) {
+    ExpectSameSpans({.top_p = 0.9, .seed = 42, .neighbour_weight = 0.7}, card);
   }
 }
 

@@ -76,6 +76,15 @@ TEST(RowSampler, GuidanceExtrapolatesFromTheNullBranch) {
   EXPECT_NEAR(kept[0], 1 / (1 + std::exp(-4.0)), 1e-6);
 }
 
+// Breaks where the frame before counts otherwise than asked: before the guidance, or without it.
+TEST(RowSampler, TheTokenBeforeAddsToTheGuidedLogits) {
+  const std::vector<float> cond = {1.0f, 0.0f}, uncond = {0.0f, 0.5f}, after = {-3.0f, 1.0f};
+  RowSampler sampler({.guidance = 3, .temperature = 2, .neighbour_weight = 0.5}, 2);
+  // Guided logits: 3 and -1; with their neighbours 1.5 and -0.5.
+  EXPECT_NEAR(sampler.Distribution(cond, uncond, after)[0], 1 / (1 + std::exp(-1.0)), 1e-6);
+  EXPECT_NEAR(sampler.Distribution(cond, uncond)[0], 1 / (1 + std::exp(-2.0)), 1e-6);
+}
+
 TEST(RowSampler, RefusesLogitsThatAreNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {

@@ -163,6 +163,30 @@ TEST_F(MixedStep, TokensGoBackToTheirClips) {
   }
 }
 
+// Breaks where a token is drawn before the one that it depends on, or depends on another span's
+// or clip's.
+TEST(StepPlan, FramesOfASpanAreDrawnInRounds) {
+  LmConfig config = Config();
+  config.span_len = 3;
+  config.neighbour_tables = 1;
+  Clip a{10, 0}, b{10, 0}, c{10, 0};
+  a.wanted = {1, 2, 3, 4, 5, 8};
+  std::vector<StepRequest> requests = {c.Request(0, false, 0), a.Request(0, false, 0),
+                                       b.Request(1, false, 0)};
+  requests[1].draw.sampling.neighbour_weight = requests[2].draw.sampling.neighbour_weight = 1;
+  const StepPlan plan(requests, config, kTile);
+  EXPECT_EQ(plan.num_rounds(), 3);
+  const std::vector<std::byte> bytes = plan.Bytes();
+  const Draw* const draws = plan.TablesAt(bytes.data()).draws;
+  const std::vector<int> before = {-1, -1, -1, -1, 3, -1, 5, 6, -1, -1, -1, -1};
+  const std::vector<int> rounds = {0, 0, 0, 0, 1, 0, 1, 2, 0, 0, 0, 0};
+  ASSERT_EQ(plan.num_draws(), std::ssize(before));
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(draws[i].before, before[i]) << "draw " << i;
+    EXPECT_EQ(draws[i].round, rounds[i]) << "draw " << i;
+  }
+}
+
 // What a GPU has recorded for a shape reads the tables of the layers where they were
 // then.
 TEST(StepPlan, TablesOfEqualShapesLieAtEqualPlaces) {

@@ -117,6 +117,31 @@ TEST(WindowDecoder, SpanScoresDiffer) {
   }
 }
 
+// Breaks where sure spans come first all the same, a span is never final, or one seed gives two
+// orders.
+TEST(WindowDecoder, SpansBecomeFinalInTheSeedsOrder) {
+  constexpr int kSpans = 20;
+  for (const auto arrangement : {SpanArrangement::kNonoverlap, SpanArrangement::kStride1}) {
+    SamplingSpec sampling = Steps({kSpans, 1}, arrangement);
+    sampling.span_score = SpanScore::kRandom;
+    // The frames that each step samples, where all tokens are equally likely.
+    const auto order = [&](uint64_t seed) {
+      std::vector<std::vector<int>> frames;
+      WindowDecoder decoder(SmallLm(), sampling, NothingGiven(3 * kSpans), {seed, 0});
+      while (decoder.stage() == 0) {
+        frames.push_back(decoder.NextStep().frames);
+        decoder.FinishStep(std::vector<SampledToken>(frames.back().size(), {1, 0.5f}));
+      }
+      for (int t = 0; t < 3 * kSpans; ++t) EXPECT_EQ(decoder.codes()[t], 1) << "frame " << t;
+      return frames;
+    };
+    const auto first = order(1);
+    EXPECT_EQ(first, order(1));
+    EXPECT_NE(first, order(2));
+    EXPECT_LT(first.back().size(), 3u * kSpans / 2) << "nothing became final on the way";
+  }
+}
+
 TEST(WindowDecoder, NextStepIsTheSameUntilItIsFinished) {
   WindowDecoder decoder(SmallLm(), Steps({4, 4}, SpanArrangement::kNonoverlap), NothingGiven(30));
   const auto codes = decoder.codes();
