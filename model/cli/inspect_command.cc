@@ -61,10 +61,16 @@ void PrintSizes(const ModelConfig& config) {
       sampling.later_guidance == 1
           ? ""
           : absl::StrFormat(" (%g of it after the first codebook)", sampling.later_guidance);
+  const std::string order =
+      sampling.span_score == SpanScore::kRandom ? ", spans in random order" : "";
+  const std::string neighbours =
+      sampling.neighbour_weight == 0
+          ? ""
+          : absl::StrFormat(", neighbours %g", sampling.neighbour_weight);
   std::cout << absl::StreamFormat(
-      "sampling       steps %s, guidance %g to %g%s, temperature %g, top-p %g, top-k %d\n",
+      "sampling       steps %s, guidance %g to %g%s, temperature %g, top-p %g, top-k %d%s%s\n",
       absl::StrJoin(sampling.decoding_steps, ","), sampling.guidance_max, sampling.guidance_min,
-      later, sampling.temperature, sampling.top_p, sampling.top_k);
+      later, sampling.temperature, sampling.top_p, sampling.top_k, order, neighbours);
 }
 
 // Weights in the arithmetic's type, and the widest activations of a guided
