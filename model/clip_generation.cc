@@ -216,10 +216,11 @@ absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
     const DecodingStep& step, const PassLogits& logits) const {
   const DrawSettings draw = DrawSettingsOf(step);
   const LmConfig& lm = engine_->config.lm;
-  const bool coupled = draw.sampling.neighbour_weight > 0 && step.stage < lm.neighbour_tables;
-  const std::vector<int> before = BeforeInSpan(step.frames, coupled ? lm.span_len : 1);
-  const torch::Tensor after =
-      coupled ? engine_->transformer->neighbours()[step.stage] : torch::Tensor();
+  const std::vector<int> before =
+      BeforeInSpan(lm, step.stage, draw.sampling.neighbour_weight, step.frames);
+  const torch::Tensor after = step.stage < lm.neighbour_tables
+                                  ? engine_->transformer->neighbours()[step.stage]
+                                  : torch::Tensor();
   const auto count = static_cast<int64_t>(step.frames.size());
   std::vector<SampledToken> tokens(count);
   std::atomic<bool> finite = true;

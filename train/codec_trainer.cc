@@ -136,12 +136,16 @@ int CodecTrainer::num_regenerated() const {
                     batch_size - 1);
 }
 
+DrawStream CodecTrainer::ItemDraws(DrawPurpose purpose, int64_t step, int index) const {
+  const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + index;
+  return {static_cast<uint64_t>(config_.run.seed), purpose, static_cast<uint64_t>(step),
+          static_cast<uint32_t>(item)};
+}
+
 torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose, int count) const {
   std::vector<torch::Tensor> waves;
   for (int i = 0; i < count; ++i) {
-    const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
-    DrawStream draws(static_cast<uint64_t>(config_.run.seed), purpose, static_cast<uint64_t>(step),
-                     static_cast<uint32_t>(item));
+    DrawStream draws = ItemDraws(purpose, step, i);
     waves.push_back(training_.Crop(crop_samples_, draws));
   }
   return torch::stack(waves).to(device_.device);
@@ -150,9 +154,7 @@ torch::Tensor CodecTrainer::DrawWaves(int64_t step, DrawPurpose purpose, int cou
 CodecTrainer::Regenerated CodecTrainer::DrawRegenerated(int64_t step) {
   std::vector<torch::Tensor> codes, waves;
   for (int i = 0; i < num_regenerated(); ++i) {
-    const int64_t item = static_cast<int64_t>(processes_.rank()) * config_.run.batch_size + i;
-    DrawStream draws(static_cast<uint64_t>(config_.run.seed), DrawPurpose::kRegenerated,
-                     static_cast<uint64_t>(step), static_cast<uint32_t>(item));
+    DrawStream draws = ItemDraws(DrawPurpose::kRegenerated, step, i);
     RegeneratedClips::Crop crop = regenerated_->Draw(draws);
     codes.push_back(std::move(crop.codes));
     waves.push_back(std::move(crop.wave));

@@ -85,6 +85,8 @@ class CodecTrainer : public TrainingTask {
 
   PhaseAt PhaseOf(int64_t step) const;
   int num_regenerated() const;  // items of each batch
+  // Of the item `index` of this process's batch.
+  DrawStream ItemDraws(DrawPurpose purpose, int64_t step, int index) const;
   torch::Tensor DrawWaves(int64_t step, DrawPurpose purpose, int count) const;
   Regenerated DrawRegenerated(int64_t step);
   double ValidateRegenerated();

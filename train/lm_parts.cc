@@ -227,11 +227,8 @@ class PartsMaker {
       if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
-    // Tables are counted anew, in the clips of this training.
-    TensorMap weights = base_->lm;
-    weights.erase(kNeighboursName);
-    if (parts.lm->neighbours().defined()) weights[kNeighboursName] = parts.lm->neighbours();
-    return LoadModule(weights, config_.start_from + "/lm.safetensors", *parts.lm);
+    return LoadModule(WithNeighboursOf(parts.lm, base_->lm), config_.start_from + "/lm.safetensors",
+                      *parts.lm);
   }
 
   const LmTrainingConfig& config_;
@@ -249,12 +246,16 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
   return PartsMaker(config, clips).Make();
 }
 
+TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights) {
+  weights.erase(kNeighboursName);
+  if (lm->neighbours().defined()) weights[kNeighboursName] = lm->neighbours();
+  return weights;
+}
+
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder) {
-  TensorMap whole = lm;
-  if (parts.lm->neighbours().defined()) whole[kNeighboursName] = parts.lm->neighbours();
   const Bundle bundle{.config = parts.config,
-                      .lm = whole,
+                      .lm = WithNeighboursOf(parts.lm, lm),
                       .codec = parts.codec,
                       .text_encoder = text_encoder,
                       .spiece_model = parts.spiece_model,

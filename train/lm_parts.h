@@ -39,6 +39,10 @@ struct LmParts {
 // have.
 absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSet& clips);
 
+// `weights` of a language model with the neighbour tables of `lm`, none where it has none: they
+// are counted in the clips of a training, and neither trained nor taken over.
+TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights);
+
 // Writes a bundle (model/bundle.h) in float16. `lm` and `text_encoder` are the
 // weights to write, by name; neighbour tables are those of parts.lm.
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,

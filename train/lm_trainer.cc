@@ -320,9 +320,8 @@ TensorMap LmTrainer::State() const {
 }
 
 absl::Status LmTrainer::Restore(const TensorMap& state) {
-  TensorMap lm = Part(state, kLmPrefix);
-  if (parts_.lm->neighbours().defined()) lm[kNeighboursName] = parts_.lm->neighbours();
-  absl::Status status = LoadModule(lm, "checkpoint", *parts_.lm);
+  absl::Status status =
+      LoadModule(WithNeighboursOf(parts_.lm, Part(state, kLmPrefix)), "checkpoint", *parts_.lm);
   if (status.ok() && config_.train_text_encoder) {
     status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }

@@ -19,37 +19,40 @@ constexpr double kScoreGain = std::numbers::sqrt2;
 constexpr double kCopyGain = 0.5;
 constexpr double kDrawnShare = 0.25;
 
-// How often each pair of codes stands within three frames, both ways: [card, card].
-torch::Tensor CountPairs(const CodeSet& clips, int codebook) {
-  const int64_t card = clips.info().card;
-  torch::Tensor counts = torch::zeros({card * card}, torch::kDouble);
-  double* const count = counts.data_ptr<double>();
+// Calls visit(lag, code of frame t - lag, code of frame t) for all frames of all clips, for
+// each lag from 1 to `longest_lag`.
+template <typename Visit>
+void ForEachPair(const CodeSet& clips, int codebook, int64_t longest_lag, const Visit& visit) {
   for (int64_t clip = 0; clip < clips.size(); ++clip) {
     const int64_t num_frames = clips.num_frames(clip);
     const torch::Tensor codes = clips.Codes(clip, 0, num_frames)[codebook].contiguous();
     const int64_t* const code = codes.data_ptr<int64_t>();
-    for (int64_t lag = 1; lag <= static_cast<int64_t>(std::size(kLagWeights)); ++lag) {
-      for (int64_t t = lag; t < num_frames; ++t) {
-        count[code[t - lag] * card + code[t]] += kLagWeights[lag - 1];
-        count[code[t] * card + code[t - lag]] += kLagWeights[lag - 1];
-      }
+    for (int64_t lag = 1; lag <= longest_lag; ++lag) {
+      for (int64_t t = lag; t < num_frames; ++t) visit(lag, code[t - lag], code[t]);
     }
   }
-  return counts.view({card, card});
+}
+
+// How often each pair of codes stands within three frames, both ways: [card, card].
+torch::Tensor CountPairs(const CodeSet& clips, int codebook) {
+  const int64_t card = clips.info().card;
+  torch::Tensor counts = torch::zeros({card, card}, torch::kDouble);
+  double* const count = counts.data_ptr<double>();
+  ForEachPair(clips, codebook, std::ssize(kLagWeights), [&](int64_t lag, int64_t a, int64_t b) {
+    count[a * card + b] += kLagWeights[lag - 1];
+    count[b * card + a] += kLagWeights[lag - 1];
+  });
+  return counts;
 }
 
 // How often each code stands right after each: [card, card].
 torch::Tensor CountSuccessors(const CodeSet& clips, int codebook) {
   const int64_t card = clips.info().card;
-  torch::Tensor counts = torch::zeros({card * card}, torch::kDouble);
+  torch::Tensor counts = torch::zeros({card, card}, torch::kDouble);
   double* const count = counts.data_ptr<double>();
-  for (int64_t clip = 0; clip < clips.size(); ++clip) {
-    const int64_t num_frames = clips.num_frames(clip);
-    const torch::Tensor codes = clips.Codes(clip, 0, num_frames)[codebook].contiguous();
-    const int64_t* const code = codes.data_ptr<int64_t>();
-    for (int64_t t = 1; t < num_frames; ++t) ++count[code[t - 1] * card + code[t]];
-  }
-  return counts.view({card, card});
+  ForEachPair(clips, codebook, /*longest_lag=*/1,
+              [&](int64_t, int64_t a, int64_t b) { ++count[a * card + b]; });
+  return counts;
 }
 
 double Deviation(const torch::Tensor& x) { return x.square().mean().sqrt().item<double>(); }

@@ -66,9 +66,8 @@ StepPlan::StepPlan(std::span<const StepRequest> requests, const LmConfig& config
 void StepPlan::ListDraws(std::span<const StepRequest> requests, const LmConfig& config) {
   for (size_t i = 0; i < requests.size(); ++i) {
     const StepRequest& request = requests[i];
-    const bool coupled =
-        request.draw.sampling.neighbour_weight > 0 && request.stage < config.neighbour_tables;
-    const std::vector<int> before = BeforeInSpan(request.frames, coupled ? config.span_len : 1);
+    const std::vector<int> before =
+        BeforeInSpan(config, request.stage, request.draw.sampling.neighbour_weight, request.frames);
     const auto first = static_cast<int32_t>(draws_.size());
     for (size_t j = 0; j < request.frames.size(); ++j) {
       Draw draw{.settings = static_cast<int32_t>(i),

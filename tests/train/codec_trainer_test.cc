@@ -85,6 +85,18 @@ class CodecTrainerTest : public ::testing::Test {
     }
   }
 
+  // What so many steps of a whole training give; the configuration is then of its decoder alone.
+  EncodecModel GoOnWithTheDecoderAfter(int64_t steps) {
+    const auto whole = Trainer();
+    Run(*whole, 0, steps);
+    config_.start_from = "the codec above";
+    config_.decoder_only = true;
+    config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
+    EncodecModel codec(config_.codec);
+    EXPECT_TRUE(LoadModule(whole->CodecTensors({}), "before", *codec).ok());
+    return codec;
+  }
+
   static constexpr int kSpectralDims = 3;
   std::string folder_;
   CodecTrainingConfig config_;
@@ -112,16 +124,9 @@ TEST_F(CodecTrainerTest, LearnsThenQuantizes) {
 
 // Breaks where codes that were made before mean something else afterwards.
 TEST_F(CodecTrainerTest, DecoderOnlyKeepsEncoderAndCodebooks) {
-  const auto whole = Trainer();
-  Run(*whole, 0, 90);
+  EncodecModel codec = GoOnWithTheDecoderAfter(90);
   TensorMap before;
-  for (const auto& [name, tensor] : whole->CodecTensors({})) before[name] = tensor.clone();
-
-  config_.start_from = "the codec above";
-  config_.decoder_only = true;
-  config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
-  EncodecModel codec(config_.codec);
-  ASSERT_TRUE(LoadModule(before, "before", *codec).ok());
+  for (const auto& [name, tensor] : ModuleTensors(*codec)) before[name] = tensor.clone();
   CodecTrainer trainer(config_, codec, *pool_, pool_.get(), nullptr, TrainingDevice(), *processes_);
   const double mel = trainer.Validate()->at("validation_loss");
   Run(trainer, 0, 60);
@@ -179,15 +184,7 @@ TEST_F(CodecTrainerTest, RegeneratedCropsAreOfTheSameFrames) {
 // Breaks where a decoder does not learn what is meant by codes that no encoder has written, or
 // forgets the encoder's over them.
 TEST_F(CodecTrainerTest, DecoderLearnsFromRegeneratedClips) {
-  const auto whole = Trainer();
-  Run(*whole, 0, 120);
-  TensorMap before;
-  for (const auto& [name, tensor] : whole->CodecTensors({})) before[name] = tensor.clone();
-  config_.start_from = "the codec above";
-  config_.decoder_only = true;
-  config_.phases = {{.steps = 60, .learning_rate = 2e-3, .mel_weight = 0.1, .quantized = true}};
-  EncodecModel codec(config_.codec);
-  ASSERT_TRUE(LoadModule(before, "before", *codec).ok());
+  EncodecModel codec = GoOnWithTheDecoderAfter(120);
 
   auto writer = CodeShardWriter::Create(folder_ + "/codes", {3, 16, 50, "the codec above"});
   ASSERT_TRUE(writer.ok()) << writer.status();

@@ -292,7 +292,6 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   EXPECT_GT(largest, 1e-3) << "there is no gradient at all";
 }
 
-// Breaks where what was trained cannot be served.
 // Breaks where a bundle's tables are not those of the clips, or a run that began without them
 // cannot go on with them.
 TEST(LmTrainerTest, NeighbourTablesGoIntoTheBundle) {
@@ -320,6 +319,7 @@ TEST(LmTrainerTest, NeighbourTablesGoIntoTheBundle) {
   EXPECT_TRUE(OpenGenerator(folder + "/bundle", GeneratorOptions()).ok());
 }
 
+// Breaks where what was trained cannot be served.
 TEST(LmTrainerTest, TheBundleOpensAndGenerates) {
   const std::string folder = TestFolder("bundle");
   WriteTinyData(folder, 4);
