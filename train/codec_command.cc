@@ -12,6 +12,7 @@
 #include "model/torch.h"
 #include "train/audio_pool.h"
 #include "train/codec_folder.h"
+#include "train/codec_start.h"
 #include "train/codec_trainer.h"
 #include "train/draw_stream.h"
 #include "train/process_group.h"

@@ -30,11 +30,6 @@
 
 namespace magnet {
 
-// Draws weights for training from nothing, so that a signal keeps its level on
-// the way through every layer: with the library's own it all but vanishes, and
-// the waveform is never learnt. LSTMs are left as they are.
-void DrawCodecWeights(EncodecModel& codec, uint64_t seed);
-
 class CodecTrainer : public TrainingTask {
  public:
   // Frames of a crop: the configuration's seconds to the nearest.

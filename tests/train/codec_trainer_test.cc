@@ -9,6 +9,7 @@
 #include "model/audio/audio_file.h"
 #include "tests/train/lm_run.h"
 #include "train/code_shards.h"
+#include "train/codec_start.h"
 #include "train/regenerated_clips.h"
 #include "train/spectral_codebook.h"
 #include "train/spectral_target.h"
