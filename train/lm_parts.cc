@@ -80,9 +80,6 @@ class PartsMaker {
     parts.lm = MagnetTransformer(model_.lm);
     parts.text_encoder = T5Encoder(model_.text_encoder);
     if (absl::Status status = FillWeights(parts); !status.ok()) return status;
-    for (int k = 0; k < model_.lm.neighbour_tables; ++k) {
-      parts.lm->neighbours()[k].copy_(NeighbourTable(clips_, k));
-    }
     if (config_.annotation_weight > 0) {
       absl::StatusOr<std::vector<LabelKind>> kinds = LabelKinds(clips_);
       if (!kinds.ok()) return kinds.status();
@@ -203,6 +200,10 @@ class PartsMaker {
     if (config_.neighbour_start && base_.has_value()) {
       return absl::InvalidArgumentError("neighbour_start: expected false with start_from");
     }
+    if (config_.train_neighbours && lm.neighbour_tables == 0) {
+      return absl::InvalidArgumentError(
+          "train_neighbours: expected lm.neighbour_tables of at least 1, found 0");
+    }
     const int num_stages = static_cast<int>(config_.stage_weights.size());
     if (num_stages != 0 && num_stages != lm.num_codebooks) {
       return Mismatch("stage_weights", absl::StrCat(num_stages, " entries"), "the model",
@@ -212,6 +213,9 @@ class PartsMaker {
   }
 
   absl::Status FillWeights(LmParts& parts) {
+    for (int k = 0; k < model_.lm.neighbour_tables; ++k) {
+      parts.lm->neighbours()[k].copy_(NeighbourTable(clips_, k));
+    }
     const Bundle* text = TextSource();
     DrawStream draws(config_.run.seed, DrawPurpose::kWeights, /*step=*/0, /*item=*/0);
     if (text == nullptr) {
@@ -227,8 +231,17 @@ class PartsMaker {
       if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
-    return LoadModule(WithNeighboursOf(parts.lm, base_->lm), config_.start_from + "/lm.safetensors",
-                      *parts.lm);
+    return LoadModule(WithNeighboursOf(parts.lm, BaseWeights()),
+                      config_.start_from + "/lm.safetensors", *parts.lm);
+  }
+
+  // Those of start_from; its neighbour tables only where they learn on.
+  TensorMap BaseWeights() const {
+    TensorMap weights = base_->lm;
+    const bool goes_on =
+        config_.train_neighbours && base_->config.lm.neighbour_tables == model_.lm.neighbour_tables;
+    if (!goes_on) weights.erase(kNeighboursName);
+    return weights;
   }
 
   const LmTrainingConfig& config_;
@@ -247,8 +260,7 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
 }
 
 TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights) {
-  weights.erase(kNeighboursName);
-  if (lm->neighbours().defined()) weights[kNeighboursName] = lm->neighbours();
+  if (lm->neighbours().defined()) weights.try_emplace(kNeighboursName, lm->neighbours());
   return weights;
 }
 

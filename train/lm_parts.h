@@ -39,12 +39,13 @@ struct LmParts {
 // have.
 absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSet& clips);
 
-// `weights` of a language model with the neighbour tables of `lm`, none where it has none: they
-// are counted in the clips of a training, and neither trained nor taken over.
+// `weights` of a language model, with the neighbour tables of `lm` where it has some and
+// `weights` has none: tables that are not trained are counted in the clips of each training.
 TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights);
 
 // Writes a bundle (model/bundle.h) in float16. `lm` and `text_encoder` are the
-// weights to write, by name; neighbour tables are those of parts.lm.
+// weights to write, by name; neighbour tables are those of parts.lm where
+// `lm` has none.
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder);
 

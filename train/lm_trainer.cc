@@ -12,6 +12,7 @@
 #include "train/annotations.h"
 #include "train/hidden_matrices.h"
 #include "train/masked_loss.h"
+#include "train/span_neighbours.h"
 #include "train/zero_head.h"
 
 namespace magnet {
@@ -96,6 +97,10 @@ TensorMap LmTrainer::Trained() const {
     item.value().set_requires_grad(config_.train_text_encoder);
     if (config_.train_text_encoder) trained[kTextPrefix + item.key()] = item.value();
   }
+  if (config_.train_neighbours) {
+    torch::Tensor tables = parts_.lm->neighbours();
+    trained[absl::StrCat(kLmPrefix, kNeighboursName)] = tables.set_requires_grad(true);
+  }
   for (const auto& [prefix, head] : Heads()) trained[prefix + "weight"] = head->weight;
   return trained;
 }
@@ -149,6 +154,17 @@ TrainingOutput LmTrainer::Forward(const LmBatch& batch) {
        .text_mask = seen.to(device_.device),
        .stage = batch.stage,
        .first_frames = batch.first_frames});
+}
+
+torch::Tensor LmTrainer::CodeLoss(const LmBatch& batch, torch::Tensor logits) {
+  const torch::Tensor targets = batch.targets.to(device_.device);
+  const torch::Tensor mask = batch.loss_mask.to(device_.device);
+  const LmConfig& lm = parts_.config.lm;
+  if (config_.train_neighbours && batch.stage < lm.neighbour_tables) {
+    const torch::Tensor table = parts_.lm->neighbours()[batch.stage];
+    logits = AddNeighbours(logits, table, targets, mask, lm.span_len);
+  }
+  return SummedCrossEntropy(logits, targets, mask);
 }
 
 torch::Tensor LmTrainer::LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels) {
@@ -209,8 +225,7 @@ absl::StatusOr<LmTrainer::PassSums> LmTrainer::AccumulateGradients(int64_t step)
 
 void LmTrainer::AddLmGradients(const LmBatch& batch, LossSums& sums, std::string& clips) {
   const TrainingOutput output = Forward(batch);
-  torch::Tensor loss = SummedCrossEntropy(output.logits, batch.targets.to(device_.device),
-                                          batch.loss_mask.to(device_.device));
+  torch::Tensor loss = CodeLoss(batch, output.logits);
   sums.Add(batch.stage, loss);
   loss = loss / sums.DivisorOfCodes();
   if (batch.num_labels > 0) {
@@ -305,9 +320,7 @@ absl::StatusOr<double> LmTrainer::ValidationLoss(int stage) {
     const int64_t count = std::min<int64_t>(config_.run.batch_size, num_items - first);
     absl::StatusOr<LmBatch> batch = validation_batches_->Validation(first, count, stage);
     if (!batch.ok()) return batch.status();
-    loss += SummedCrossEntropy(Forward(*batch).logits, batch->targets.to(device_.device),
-                               batch->loss_mask.to(device_.device))
-                .item<double>();
+    loss += CodeLoss(*batch, Forward(*batch).logits).item<double>();
     num_frames += batch->num_masked;
   }
   return loss / static_cast<double>(std::max<int64_t>(num_frames, 1));
@@ -344,6 +357,7 @@ std::string LmTrainer::Fingerprint() const {
                     " of ", beats->min_frames_per_beat, "-", beats->max_frames_per_beat);
   }
   if (config_.hidden_matrices == HiddenMatrices::kMuon) absl::StrAppend(&heads, ", muon");
+  if (config_.train_neighbours) absl::StrAppend(&heads, ", neighbours trained");
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,

@@ -83,6 +83,9 @@ class LmTrainer : public TrainingTask {
   absl::StatusOr<std::vector<LmBatch>> DrawBatches(int64_t step);
   torch::Tensor TextStates(const torch::Tensor& token_ids, const torch::Tensor& token_mask);
   TrainingOutput Forward(const LmBatch& batch);
+  // Cross-entropy of the codes that count, summed; with train_neighbours, given the frame before
+  // of the same span.
+  torch::Tensor CodeLoss(const LmBatch& batch, torch::Tensor logits);
   // Cross-entropy of frame_labels in the middle of the model, summed.
   torch::Tensor LabelLoss(const torch::Tensor& middle, const torch::Tensor& labels);
   torch::Tensor TextLoss(const TextBatch& batch);

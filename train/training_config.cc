@@ -97,6 +97,7 @@ void VisitFields(Visitor& v, LmTrainingConfig& c) {
   v.Double("full_mask_chance", c.full_mask_chance, 0, 1);
   v.Enum("hidden_matrices", c.hidden_matrices, kHiddenMatrices);
   v.Bool("neighbour_start", c.neighbour_start);
+  v.Bool("train_neighbours", c.train_neighbours);
   v.Object("text_first", c.text_first);
   v.Double("annotation_weight", c.annotation_weight, 0, 1e6);
   v.Object("short_crops", c.short_crops);

@@ -103,6 +103,9 @@ struct LmTrainingConfig {
   double full_mask_chance = 0;
   HiddenMatrices hidden_matrices = HiddenMatrices::kAdamW;
   bool neighbour_start = false;  // begin with neighbouring codes' statistics (neighbour_start.h)
+  // The tables of lm.neighbour_tables learn along with the codes (span_neighbours.h); else they
+  // stay as they are counted.
+  bool train_neighbours = false;
   TextFirstConfig text_first;
   double annotation_weight = 0;  // of beats, chords and keys beside the codes (lm_trainer.h)
   ShortCropConfig short_crops;

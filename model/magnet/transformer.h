@@ -123,7 +123,7 @@ class MagnetTransformerImpl : public torch::nn::Module {
   torch::Tensor BeatLogits(const torch::Tensor& text_states, const torch::Tensor& mask);
 
   // [neighbour_tables, card, card] by codebook, code and the code after it: the logarithm of how
-  // much likelier that is after this code than anywhere. Counted, not trained
+  // much likelier that is after this code than anywhere. Counted, or trained from there
   // (train/neighbour_start.h). Undefined: the model has none.
   const torch::Tensor& neighbours() const { return neighbours_; }
 

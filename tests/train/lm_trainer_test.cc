@@ -17,7 +17,6 @@
 #include "model/bundle.h"
 #include "model/generator.h"
 #include "tests/train/lm_run.h"
-#include "train/neighbour_start.h"
 #include "train/training_loop.h"
 
 namespace magnet {
@@ -188,6 +187,8 @@ TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
   config.hidden_matrices = HiddenMatrices::kMuon;
   config.annotation_weight = 0.5;
   config.short_crops = {.steps = 9, .frames = 12};
+  config.lm.neighbour_tables = 1;
+  config.train_neighbours = true;
   EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
   EXPECT_EQ(Curve(folder + "/broken").size(), 8u) << "8 steps before it was killed";
   EXPECT_EQ(Train(config, folder + "/broken"), LoopEnd::kFinished);
@@ -292,33 +293,6 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   EXPECT_GT(largest, 1e-3) << "there is no gradient at all";
 }
 
-// Breaks where a bundle's tables are not those of the clips, or a run that began without them
-// cannot go on with them.
-TEST(LmTrainerTest, NeighbourTablesGoIntoTheBundle) {
-  const std::string folder = TestFolder("tables");
-  WriteTinyData(folder, 4);
-  LmTrainingConfig config = TinyLmConfig(folder);
-  LmRun without(config);
-  ASSERT_TRUE(without.trainer->Step(0).ok());
-  const TensorMap state = without.trainer->State();
-  config.lm.neighbour_tables = 2;
-  config.sampling.neighbour_weight = 0.5;
-  LmRun run(config);
-  EXPECT_EQ(run.trainer->Fingerprint(), without.trainer->Fingerprint());
-  ASSERT_EQ(run.trainer->Restore(state), absl::OkStatus());
-  ASSERT_TRUE(run.trainer->Export({}, "# Tiny\n", folder + "/bundle").ok());
-  const auto bundle = OpenBundle(folder + "/bundle");
-  ASSERT_TRUE(bundle.ok()) << bundle.status();
-  EXPECT_EQ(bundle->config.lm.neighbour_tables, 2);
-  const torch::Tensor tables = bundle->lm.at("neighbours").to(torch::kFloat);
-  EXPECT_TRUE(torch::allclose(tables[1], NeighbourTable(*run.clips, 1), 0, 1e-2));
-  LmTrainingConfig again = TinyLmConfig(folder);
-  again.start_from = folder + "/bundle";
-  LmRun finetuned(again);
-  EXPECT_EQ(finetuned.trainer->model_config().lm.neighbour_tables, 2);
-  EXPECT_TRUE(OpenGenerator(folder + "/bundle", GeneratorOptions()).ok());
-}
-
 // Breaks where what was trained cannot be served.
 TEST(LmTrainerTest, TheBundleOpensAndGenerates) {
   const std::string folder = TestFolder("bundle");
@@ -394,6 +368,9 @@ TEST(LmTrainerTest, RefusesWhatDoesNotFitNamingBothSides) {
   wrong.lm.beats.reset();
   wrong.neighbour_start = true;
   EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("neighbour_start"));
+  wrong = config;
+  wrong.train_neighbours = true;
+  EXPECT_THAT(std::string(PartsError(wrong).message()), HasSubstr("lm.neighbour_tables"));
   wrong = config;
   wrong.text_first.steps = 1;
   wrong.train_text_encoder = false;
