@@ -11,6 +11,30 @@ double RealTimeFactor(const v1::Finished& finished) {
   return finished.audio_seconds() > 0 ? finished.compute_seconds() / finished.audio_seconds() : 0;
 }
 
+namespace {
+
+// "120 bpm", and where it changes "120 to 90 bpm"; empty where no tempo is known.
+std::string TempoText(const v1::Finished& finished) {
+  std::string text;
+  for (const v1::Tempo& tempo : finished.tempos()) {
+    if (tempo.bpm() <= 0) continue;
+    absl::StrAppend(&text, text.empty() ? "" : " to ", absl::StrFormat("%.0f", tempo.bpm()));
+  }
+  return text.empty() ? text : text + " bpm";
+}
+
+nlohmann::json TemposJson(const v1::Finished& finished) {
+  nlohmann::json tempos = nlohmann::json::array();
+  for (const v1::Tempo& tempo : finished.tempos()) {
+    tempos.push_back({{"start_seconds", tempo.start_seconds()},
+                      {"bpm", tempo.bpm()},
+                      {"beats_per_bar", tempo.beats_per_bar()}});
+  }
+  return tempos;
+}
+
+}  // namespace
+
 std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path, bool unicode) {
   const v1::Finished& finished = outcome.clip.finished();
   const char* const separator = unicode ? " · " : ", ";
@@ -18,6 +42,9 @@ std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path,
       absl::StrFormat("%.1f s of music in %.1f s%sreal-time factor %.2f%sseed %d",
                       finished.audio_seconds(), absl::ToDoubleSeconds(outcome.elapsed), separator,
                       RealTimeFactor(finished), separator, finished.seed());
+  if (const std::string tempo = TempoText(finished); !tempo.empty()) {
+    absl::StrAppend(&text, separator, tempo);
+  }
   if (!finished.model().empty()) absl::StrAppend(&text, separator, finished.model());
   return path.empty() ? text : absl::StrCat(path, ": ", text);
 }
@@ -42,6 +69,7 @@ nlohmann::json ClipJson(const GenerateOutcome& outcome, const std::string& path)
       {"compute_seconds", finished.compute_seconds()},
       {"first_audio_seconds", finished.first_audio_seconds()},
       {"passes", finished.passes()},
+      {"tempos", TemposJson(finished)},
       {"real_time_factor", RealTimeFactor(finished)},
       {"client_first_audio_seconds", absl::ToDoubleSeconds(outcome.first_audio)},
       {"client_seconds", absl::ToDoubleSeconds(outcome.elapsed)},

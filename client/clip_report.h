@@ -9,9 +9,9 @@
 
 namespace magnet::client {
 
-// "10.0 s of music in 4.2 s, real-time factor 0.42, seed 7: out.wav". The
+// "out.wav: 10.0 s of music in 4.2 s, real-time factor 0.42, seed 7, 96 bpm, default". The
 // factor is compute time over audio time, as in the server's metrics: under 1
-// is faster than real time. `path` may be empty.
+// is faster than real time. `path` may be empty; tempos that nobody knows are left out.
 std::string ClipSummary(const GenerateOutcome& outcome, const std::string& path, bool unicode);
 
 // All of Finished and Started, the client's own times, and "file" if `path` is

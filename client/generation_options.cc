@@ -67,6 +67,9 @@ absl::Status ReadSampling(const ParsedOptions& options, v1::SamplingOptions* sam
   if (options.Has("greedy")) sampling->set_greedy(true);
   if (options.Has("temperature")) sampling->set_temperature(options.Number("temperature"));
   if (options.Has("anneal")) sampling->set_anneal_temperature(options.Text("anneal") == "on");
+  if (options.Has("later-temperature")) {
+    sampling->set_later_temperature(options.Number("later-temperature"));
+  }
   // Naming one way of cutting off turns the model's other one off.
   if (options.Has("top-p") || options.Has("top-k")) {
     sampling->set_top_p(options.Number("top-p"));
@@ -266,6 +269,12 @@ std::vector<OptionGroup> SamplingOptionGroups() {
             .kind = ValueKind::kChoice,
             .help = "Whether the temperature falls while a stage is decoded.",
             .choices = {"on", "off"}},
+           {.name = "later-temperature",
+            .kind = ValueKind::kNumber,
+            .value_name = "FACTOR",
+            .help = "Times the temperature, in codebooks after the first: under 1 is less noise.",
+            .min = 0.01,
+            .max = 10},
            {.name = "top-p",
             .kind = ValueKind::kNumber,
             .value_name = "P",

@@ -26,6 +26,10 @@ std::string SamplingText(const v1::SamplingOptions& sampling) {
   } else {
     parts.push_back(absl::StrFormat("temperature %g%s", sampling.temperature(),
                                     sampling.anneal_temperature() ? " falling" : ""));
+    if (sampling.has_later_temperature() && sampling.later_temperature() != 1) {
+      parts.push_back(
+          absl::StrFormat("times %g after the first codebook", sampling.later_temperature()));
+    }
     if (sampling.top_p() > 0) parts.push_back(absl::StrFormat("top-p %g", sampling.top_p()));
     if (sampling.top_p() == 0 && sampling.top_k() > 0) {
       parts.push_back(absl::StrCat("top-k ", sampling.top_k()));

@@ -127,7 +127,7 @@ absl::Status ClipGeneration::PrepareConditions(const Window& window) {
       conditions_.prompts = *std::move(prompts);
     }
     conditions_.section = section;
-    if (beats_) beats_->Change(window.first_new_frame(), BeatsOf(conditions_.prompts.get()));
+    if (beats_) ChangeBeats(window.first_new_frame(), BeatsOf(conditions_.prompts.get()));
   }
   if (negative_ == nullptr && !spec_.negative_prompt.empty()) {
     auto negative = engine_->conditions->Build({{spec_.negative_prompt, 1.0}});
@@ -146,6 +146,21 @@ std::optional<Beats> ClipGeneration::BeatsOf(const ConditionKv* prompts) const {
       .frames_per_beat =
           config.FramesPerBeat(spec_.tempo_bpm, engine_->config.codec.frame_rate_hz()).value(),
       .beats_per_bar = beats.has_value() ? beats->beats_per_bar : beats_per_bar};
+}
+
+void ClipGeneration::ChangeBeats(int frame, const std::optional<Beats>& beats) {
+  beats_->Change(frame, beats);
+  const double frame_rate_hz = engine_->config.codec.frame_rate_hz();
+  TempoChange change;
+  if (beats.has_value()) {
+    change.bpm = 60 * frame_rate_hz / beats->frames_per_beat;
+    change.beats_per_bar = beats->beats_per_bar;
+  }
+  TempoChange last = tempos_.empty() ? TempoChange() : tempos_.back();
+  change.start_seconds = last.start_seconds;
+  if (change == last) return;
+  change.start_seconds = frame / frame_rate_hz;
+  tempos_.push_back(change);
 }
 
 std::span<const int64_t> ClipGeneration::TicksOf(const Window& window) const {

@@ -48,6 +48,7 @@ class ClipGeneration : public Generation {
   int64_t next_step_rows() const override;
   int64_t num_samples() const override;
   std::vector<int64_t> codes() const override { return clip_.codes; }
+  std::vector<TempoChange> tempos() const override { return tempos_; }
   absl::Status SetUpcomingSections(std::vector<PromptSection> sections) override;
 
   // One decoding step in a pass of its own: mask, pass, sample. As Generator::Step.
@@ -74,6 +75,8 @@ class ClipGeneration : public Generation {
   absl::Status NotFinite(const DecodingStep& step) const;
   absl::Status PrepareConditions(const Window& window);
   std::optional<Beats> BeatsOf(const ConditionKv* prompts) const;
+  // From `frame` on.
+  void ChangeBeats(int frame, const std::optional<Beats>& beats);
   std::span<const int64_t> TicksOf(const Window& window) const;
   WindowCodes SliceClip(const Window& window) const;
   void FinishWindow();
@@ -95,8 +98,9 @@ class ClipGeneration : public Generation {
   std::optional<WindowDecoder> decoder_;  // of the current window, once begun
   Conditions conditions_;
   std::shared_ptr<const ConditionKv> negative_;
-  std::optional<BeatTrack> beats_;  // where the model has beats and all frames are its own:
-                                    // those of given audio are not known
+  std::optional<BeatTrack> beats_;   // where the model has beats and all frames are its own:
+                                     // those of given audio are not known
+  std::vector<TempoChange> tempos_;  // of beats_
   std::optional<StreamingDecoder> audio_;
   int steps_done_ = 0;
   int steps_total_ = 0;

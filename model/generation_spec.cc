@@ -278,6 +278,8 @@ std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, 
                                                   int max_total_steps) {
   Violations out;
   out.ExpectRange("sampling.temperature", sampling.temperature, kMinTemperature, kMaxTemperature);
+  out.ExpectRange("sampling.later_temperature", sampling.later_temperature, kMinLaterTemperature,
+                  kMaxLaterTemperature);
   out.ExpectRange("sampling.top_p", sampling.top_p, 0.0, 1.0);
   out.ExpectRange("sampling.top_k", sampling.top_k, 0, card);
   out.ExpectRange("sampling.guidance_max", sampling.guidance_max, 0.0, kMaxGuidance);
@@ -298,8 +300,13 @@ std::vector<SpecViolation> FindSamplingViolations(const SamplingSpec& sampling, 
     out.Add("sampling.decoding_steps", "expected a sum of at most ", max_total_steps, ", found ",
             total);
   }
-  out.ExpectRange("sampling.neighbour_weight", sampling.neighbour_weight, 0.0,
-                  neighbour_tables > 0 ? kMaxNeighbourWeight : 0.0);
+  if (neighbour_tables == 0 && sampling.neighbour_weight != 0) {
+    out.Add("sampling.neighbour_weight",
+            "expected 0, as this model has no neighbour tables, found ", sampling.neighbour_weight);
+  } else {
+    out.ExpectRange("sampling.neighbour_weight", sampling.neighbour_weight, 0.0,
+                    kMaxNeighbourWeight);
+  }
   return out.Take();
 }
 

@@ -29,6 +29,8 @@ enum class SpanScore {
 
 inline constexpr double kMinTemperature = 0.01;
 inline constexpr double kMaxTemperature = 100;
+inline constexpr double kMinLaterTemperature = 0.01;
+inline constexpr double kMaxLaterTemperature = 10;
 inline constexpr double kMaxGuidance = 100;
 inline constexpr double kMaxNeighbourWeight = 4;
 
@@ -38,6 +40,8 @@ struct SamplingSpec {
                                    // shapes the scores of spans
   double temperature = 3.0;        // [kMinTemperature, kMaxTemperature]; divides the logits
   bool anneal_temperature = true;  // falls linearly over the steps of a stage, never under 0.01
+  double later_temperature = 1.0;  // times the temperature, in codebooks after the first;
+                                   // [kMinLaterTemperature, kMaxLaterTemperature]
   double top_p = 0.9;              // (0, 1]; 0: off; wins over top_k
   int top_k = 0;                   // at most the codebook's entries; 0: off
   double guidance_max = 10.0;      // coefficient at mask rate 1; [0, kMaxGuidance]

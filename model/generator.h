@@ -51,6 +51,15 @@ struct GenerationProgress {
   bool done() const { return steps_done == steps_total; }
 };
 
+// From when on a clip has a tempo.
+struct TempoChange {
+  double start_seconds = 0;  // >= 0
+  double bpm = 0;            // 0: none is known from here on
+  int beats_per_bar = 0;     // likewise
+
+  bool operator==(const TempoChange&) const = default;
+};
+
 // One clip being made. Opaque; made by Generator::Begin.
 class Generation {
  public:
@@ -68,6 +77,10 @@ class Generation {
   // The final codes, codebook by codebook: [num_codebooks * num_frames].
   // Frames at or after progress().frames_ready hold unspecified values.
   virtual std::vector<int64_t> codes() const = 0;
+
+  // What the model has been told to play so far, by start; no two in a row are the same.
+  // Empty: it is told no beats (BeatConfig), or none were known.
+  virtual std::vector<TempoChange> tempos() const = 0;
 
   // Replaces the prompts of windows that have not begun. For sessions whose
   // text changes while the music plays. INVALID_ARGUMENT as FindViolations.

@@ -128,6 +128,8 @@ void VisitFields(Visitor& v, SamplingSpec& c) {
   v.Bool("greedy", c.greedy);
   v.Double("temperature", c.temperature, kMinTemperature, kMaxTemperature);
   v.Bool("anneal_temperature", c.anneal_temperature);
+  v.OptionalDouble("later_temperature", c.later_temperature, SamplingSpec().later_temperature,
+                   kMinLaterTemperature, kMaxLaterTemperature);
   v.Double("top_p", c.top_p, 0, 1);
   v.Int("top_k", c.top_k, 0, kMaxCodes);
   v.Double("guidance_max", c.guidance_max, 0, kMaxGuidance);

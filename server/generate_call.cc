@@ -267,6 +267,12 @@ void GenerateCall::FillFinished(v1::Finished& finished) {
   finished.set_compute_seconds(report_->compute_seconds);
   finished.set_first_audio_seconds(first_audio_seconds_);
   finished.set_passes(report_->passes);
+  for (const TempoChange& change : report_->tempos) {
+    v1::Tempo& tempo = *finished.add_tempos();
+    tempo.set_start_seconds(change.start_seconds);
+    tempo.set_bpm(change.bpm);
+    tempo.set_beats_per_bar(change.beats_per_bar);
+  }
 }
 
 // Before the status is sent, so that who has seen it finds it counted.

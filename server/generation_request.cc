@@ -74,6 +74,7 @@ void ConvertSampling(const v1::SamplingOptions& from, SamplingSpec& to, Violatio
   if (from.has_greedy()) to.greedy = from.greedy();
   if (from.has_temperature()) to.temperature = from.temperature();
   if (from.has_anneal_temperature()) to.anneal_temperature = from.anneal_temperature();
+  if (from.has_later_temperature()) to.later_temperature = from.later_temperature();
   if (from.has_top_p()) to.top_p = from.top_p();
   if (from.has_top_k()) to.top_k = from.top_k();
   if (from.has_guidance_max()) to.guidance_max = from.guidance_max();
@@ -204,6 +205,7 @@ v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) 
   sampling.set_greedy(config.sampling.greedy);
   sampling.set_temperature(config.sampling.temperature);
   sampling.set_anneal_temperature(config.sampling.anneal_temperature);
+  sampling.set_later_temperature(config.sampling.later_temperature);
   sampling.set_top_p(config.sampling.top_p);
   sampling.set_top_k(config.sampling.top_k);
   sampling.set_guidance_max(config.sampling.guidance_max);

@@ -48,6 +48,7 @@ struct Scheduler::Job {
   absl::Duration compute;
   std::atomic<JobPhase> phase = JobPhase::kQueued;  // read by Cancel
   int64_t passes = 0;
+  std::vector<TempoChange> tempos;
 
   Turn turn() const { return {-static_cast<int>(request.priority), ticket}; }
 };
@@ -338,9 +339,11 @@ void Scheduler::GiveUpTurn(Job& job) {
 }
 
 void Scheduler::EndJob(Job& job, absl::Status status) {
-  int64_t passes = 0;
-  if (job.generation != nullptr) passes = job.generation->progress().passes;
-  job.generation.reset();
+  if (job.generation != nullptr) {
+    job.passes = job.generation->progress().passes;
+    job.tempos = job.generation->tempos();
+    job.generation.reset();
+  }
   JobPtr keep_alive;
   {
     absl::MutexLock lock(&mutex_);
@@ -348,7 +351,6 @@ void Scheduler::EndJob(Job& job, absl::Status status) {
     if (job.ending) status = *job.ending;
     RemoveFromLine(job);
   }
-  job.passes = passes;
   ReportEnd(job, std::move(status));
 }
 
@@ -371,6 +373,7 @@ void Scheduler::ReportEnd(Job& job, absl::Status status) {
   report.queue_seconds = absl::ToDoubleSeconds(left_queue - job.request.arrival);
   report.compute_seconds = absl::ToDoubleSeconds(job.compute);
   report.passes = job.passes;
+  report.tempos = std::move(job.tempos);
   const std::shared_ptr<JobListener> listener = std::move(job.listener);
   listener->OnFinished(report);
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "train/training_state.h"
 
 namespace magnet {
 namespace {
@@ -15,18 +16,6 @@ constexpr char kDiscriminatorPrefix[] = "discriminator.";
 constexpr char kDiscriminatorStatePrefix[] = "discriminator_optimizer.";
 constexpr char kCodebooksPrefix[] = "codebooks.";
 constexpr char kSpectralPrefix[] = "spectral_target.";
-
-void Put(const TensorMap& from, const std::string& prefix, TensorMap& to) {
-  for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
-}
-
-TensorMap Take(const TensorMap& from, const std::string& prefix) {
-  TensorMap part;
-  for (const auto& [name, tensor] : from) {
-    if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
-  }
-  return part;
-}
 
 // latent [B, D, T] -> vectors [B T, D].
 torch::Tensor AsVectors(const torch::Tensor& latent) {
@@ -358,31 +347,31 @@ absl::StatusOr<Metrics> CodecTrainer::Validate() {
 
 TensorMap CodecTrainer::State() const {
   TensorMap state = optimizer_->State();
-  Put(ModuleTensors(*codec_), kCodecPrefix, state);
-  Put(codebooks_->State(), kCodebooksPrefix, state);
+  AddPart(ModuleTensors(*codec_), kCodecPrefix, state);
+  AddPart(codebooks_->State(), kCodebooksPrefix, state);
   if (spectral_target_ && spectral_target_->fitted()) {
-    Put(spectral_target_->State(), kSpectralPrefix, state);
+    AddPart(spectral_target_->State(), kSpectralPrefix, state);
   }
   state["quantizing"] = torch::full({}, quantizing_, torch::kBool);
   if (discriminator_) {
-    Put(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
-    Put(discriminator_optimizer_->State(), kDiscriminatorStatePrefix, state);
+    AddPart(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
+    AddPart(discriminator_optimizer_->State(), kDiscriminatorStatePrefix, state);
   }
   return state;
 }
 
 absl::Status CodecTrainer::Restore(const TensorMap& state) {
-  absl::Status status = LoadModule(Take(state, kCodecPrefix), "checkpoint", *codec_);
+  absl::Status status = LoadModule(Part(state, kCodecPrefix), "checkpoint", *codec_);
   if (status.ok()) status = optimizer_->Restore(state);
-  if (status.ok()) status = codebooks_->Restore(Take(state, kCodebooksPrefix));
+  if (status.ok()) status = codebooks_->Restore(Part(state, kCodebooksPrefix));
   if (status.ok() && discriminator_) {
-    status = LoadModule(Take(state, kDiscriminatorPrefix), "checkpoint", *discriminator_);
+    status = LoadModule(Part(state, kDiscriminatorPrefix), "checkpoint", *discriminator_);
     if (status.ok()) {
-      status = discriminator_optimizer_->Restore(Take(state, kDiscriminatorStatePrefix));
+      status = discriminator_optimizer_->Restore(Part(state, kDiscriminatorStatePrefix));
     }
   }
   if (!status.ok()) return status;
-  const TensorMap spectral = Take(state, kSpectralPrefix);
+  const TensorMap spectral = Part(state, kSpectralPrefix);
   if (spectral_target_ && !spectral.empty()) spectral_target_->Restore(spectral);
   const auto quantizing = state.find("quantizing");
   if (quantizing == state.end()) return absl::InvalidArgumentError("quantizing: missing");
@@ -402,7 +391,7 @@ std::string CodecTrainer::Fingerprint() const {
 }
 
 TensorMap CodecTrainer::CodecTensors(const TensorMap& state) const {
-  return state.empty() ? ModuleTensors(*codec_) : Take(state, kCodecPrefix);
+  return state.empty() ? ModuleTensors(*codec_) : Part(state, kCodecPrefix);
 }
 
 }  // namespace magnet

@@ -13,6 +13,7 @@
 #include "train/hidden_matrices.h"
 #include "train/masked_loss.h"
 #include "train/span_neighbours.h"
+#include "train/training_state.h"
 #include "train/zero_head.h"
 
 namespace magnet {
@@ -41,15 +42,6 @@ LmBatchOptions BatchOptions(const LmTrainingConfig& config,
           .stage_weights = config.stage_weights,
           .with_labels = config.annotation_weight > 0,
           .label_kinds = label_kinds};
-}
-
-// The tensors whose names begin with `prefix`, without it.
-TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
-  TensorMap part;
-  for (const auto& [name, tensor] : tensors) {
-    if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
-  }
-  return part;
 }
 
 }  // namespace

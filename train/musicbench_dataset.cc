@@ -65,6 +65,10 @@ int64_t MusicBenchDataset::RemoveRelatedTo(const std::vector<MusicBenchRow>& row
   }));
 }
 
+void MusicBenchDataset::KeepOnly(const std::set<std::string>& locations) {
+  std::erase_if(rows_, [&](const MusicBenchRow& row) { return !locations.contains(row.location); });
+}
+
 absl::StatusOr<NamedCount> MusicBenchDataset::ForEachAudio(const Visitor& visit) const {
   return fs::is_directory(audio_) ? ForEachInFolder(visit) : ForEachInArchive(visit);
 }

@@ -46,6 +46,9 @@ class MusicBenchDataset {
   // sets): no augmented copy of a test clip is trained on. Returns how many.
   int64_t RemoveRelatedTo(const std::vector<MusicBenchRow>& rows);
 
+  // Takes out the rows whose clip is not among `locations`: their audio is not read.
+  void KeepOnly(const std::set<std::string>& locations);
+
   // Called with a row and the bytes of its audio file, once for each row whose
   // audio exists: in the order of rows() for a folder, of the archive
   // for an archive. An error that it returns ends the reading.

@@ -120,7 +120,7 @@ absl::Status Regenerate(const RegenerateOptions& options) {
                      codec->fingerprint, "), found those of ", codes->info().codec_fingerprint));
   }
   const absl::StatusOr<std::unique_ptr<Generator>> generator =
-      OpenGenerator(options.bundle, {.precision = Precision::kAuto});
+      OpenGenerator(options.bundle, {.precision = Precision::kAuto, .limits = {}});
   if (!generator.ok()) return generator.status();
   absl::StatusOr<CodeShardWriter> writer = CodeShardWriter::Create(options.output, codes->info());
   if (!writer.ok()) return writer.status();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kValidationEvery = 16;
 
+// Clips of at least `min_frames`.
 std::map<std::string, int64_t> ClipsByLocation(const CodeSet& codes, int64_t min_frames) {
   std::map<std::string, int64_t> clips;
   for (int64_t i = 0; i < codes.size(); ++i) {
@@ -35,23 +37,23 @@ absl::StatusOr<RegeneratedClips> RegeneratedClips::Load(const std::string& folde
         absl::StrCat(folder, ": expected codes of the codec that is trained (", fingerprint,
                      "), found those of ", codes->info().codec_fingerprint));
   }
-  const absl::StatusOr<MusicBenchDataset> dataset = MusicBenchDataset::Open(source);
+  absl::StatusOr<MusicBenchDataset> dataset = MusicBenchDataset::Open(source);
   if (!dataset.ok()) return dataset.status();
   RegeneratedClips clips;
   clips.crop_frames_ = crop_frames;
   clips.hop_length_ = std::llround(sample_rate_hz / codes->info().frame_rate_hz);
   const std::map<std::string, int64_t> wanted = ClipsByLocation(*codes, crop_frames);
+  std::set<std::string> locations;
+  for (const auto& [location, clip] : wanted) locations.insert(location);
+  dataset->KeepOnly(locations);
   const auto take = [&](const MusicBenchRow& row, const std::string& bytes) {
-    const auto found = wanted.find(row.location);
-    if (found == wanted.end()) return absl::OkStatus();
+    const int64_t clip = wanted.at(row.location);
     absl::StatusOr<torch::Tensor> samples = DecodeClip(row, bytes, sample_rate_hz);
     if (!samples.ok()) return samples.status();
     const size_t taken = clips.training_.size() + clips.validation_.size();
     const bool trained = taken % kValidationEvery != 0;
     (trained ? clips.training_ : clips.validation_)
-        .push_back({codes->Codes(found->second, 0, codes->num_frames(found->second))
-                        .to(torch::kShort)
-                        .contiguous(),
+        .push_back({codes->Codes(clip, 0, codes->num_frames(clip)).to(torch::kShort).contiguous(),
                     *std::move(samples)});
     return absl::OkStatus();
   };

@@ -44,6 +44,18 @@ absl::Status Store(const TrainingState& state, const std::string& path) {
 
 }  // namespace
 
+TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
+  TensorMap part;
+  for (const auto& [name, tensor] : tensors) {
+    if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
+  }
+  return part;
+}
+
+void AddPart(const TensorMap& part, const std::string& prefix, TensorMap& tensors) {
+  for (const auto& [name, tensor] : part) tensors[prefix + name] = tensor;
+}
+
 absl::StatusOr<CheckpointFolder> CheckpointFolder::Open(const std::string& folder, int keep_last) {
   std::error_code error;
   fs::create_directories(folder, error);

@@ -26,6 +26,12 @@ struct TrainingState {
   TensorMap tensors;        // weights, moments, averages
 };
 
+// Of `tensors` those whose names begin with `prefix`, without it.
+TensorMap Part(const TensorMap& tensors, const std::string& prefix);
+
+// Adds `part` to `tensors`, its names after `prefix`.
+void AddPart(const TensorMap& part, const std::string& prefix, TensorMap& tensors);
+
 // Files step-<number>.safetensors and best.safetensors.
 //
 // A checkpoint is written beside its place and renamed into it, after its bytes

@@ -24,7 +24,7 @@ struct ImportRequest {
   std::string license;
   int num_codebooks = 0;  // of the codec that are kept; 0: as many as the LM has
   // Instead of what the checkpoint's attention back end stands for.
-  std::optional<SubcodesAttention> subcodes_attention;
+  std::optional<SubcodesAttention> subcodes_attention{};
 };
 
 // Reads all parts and checks that they go together; errors name both sides.

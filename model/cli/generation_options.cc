@@ -60,6 +60,7 @@ SamplingSpec ReadSampling(const GenerationOptions& options, const SamplingSpec& 
   sampling.greedy |= options.greedy;
   sampling.temperature = options.temperature.value_or(sampling.temperature);
   sampling.anneal_temperature &= !options.no_temperature_annealing;
+  sampling.later_temperature = options.later_temperature.value_or(sampling.later_temperature);
   // One cut replaces the other: top-p would win over a top-k that was asked for.
   if (options.top_k) sampling.top_p = 0;
   sampling.top_p = options.top_p.value_or(sampling.top_p);
@@ -124,6 +125,10 @@ void AddGenerationOptions(CLI::App& command, GenerationOptions& o) {
   command.add_option("--temperature", o.temperature, "Of the first step")->excludes(greedy);
   command.add_flag("--no-temperature-annealing", o.no_temperature_annealing,
                    "Keep the temperature over the steps of a stage");
+  command
+      .add_option("--later-temperature", o.later_temperature,
+                  "Times the temperature, after the first codebook, 0.01 to 10")
+      ->excludes(greedy);
   command.add_option("--top-p", o.top_p, "Share of the probability kept; 0: off")->excludes(greedy);
   command.add_option("--top-k", o.top_k, "Tokens kept instead of a share")->excludes(greedy);
   command.add_option("--steps", o.steps, "Forward passes per codebook, e.g. 20,10,10,10")

@@ -31,6 +31,7 @@ struct GenerationOptions {
   std::vector<int> steps;
   std::vector<double> guidance;  // max,min
   std::optional<double> later_guidance;
+  std::optional<double> later_temperature;
   std::optional<SpanArrangement> arrangement;
   std::optional<MaskSchedule> schedule;
   std::optional<SpanScore> span_score;

@@ -61,6 +61,10 @@ void PrintSizes(const ModelConfig& config) {
       sampling.later_guidance == 1
           ? ""
           : absl::StrFormat(" (%g of it after the first codebook)", sampling.later_guidance);
+  const std::string later_temperature =
+      sampling.later_temperature == 1
+          ? ""
+          : absl::StrFormat(" (times %g after the first codebook)", sampling.later_temperature);
   const std::string order =
       sampling.span_score == SpanScore::kRandom ? ", spans in random order" : "";
   const std::string neighbours =
@@ -68,9 +72,10 @@ void PrintSizes(const ModelConfig& config) {
           ? ""
           : absl::StrFormat(", neighbours %g", sampling.neighbour_weight);
   std::cout << absl::StreamFormat(
-      "sampling       steps %s, guidance %g to %g%s, temperature %g, top-p %g, top-k %d%s%s\n",
+      "sampling       steps %s, guidance %g to %g%s, temperature %g%s, top-p %g, top-k %d%s%s\n",
       absl::StrJoin(sampling.decoding_steps, ","), sampling.guidance_max, sampling.guidance_min,
-      later, sampling.temperature, sampling.top_p, sampling.top_k, order, neighbours);
+      later, sampling.temperature, later_temperature, sampling.top_p, sampling.top_k, order,
+      neighbours);
 }
 
 // Weights in the arithmetic's type, and the widest activations of a guided

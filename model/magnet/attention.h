@@ -18,8 +18,8 @@ struct LayerKv {
 
 // What each query attends to; an empty one: to everything.
 struct Visibility {
-  torch::Tensor mask;            // [M, N] bool, true: attends; or undefined
-  std::vector<KeyRange> ranges;  // M, instead of a mask; or empty
+  torch::Tensor mask{};            // [M, N] bool, true: attends; or undefined
+  std::vector<KeyRange> ranges{};  // M, instead of a mask; or empty
 };
 
 // What an attention stacks into one weight: queries, keys and values.

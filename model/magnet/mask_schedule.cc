@@ -35,11 +35,12 @@ double GuidanceCoefficient(int stage, float rate, const SamplingSpec& sampling) 
 
 bool GuidanceIsNeutral(double coefficient) { return std::abs(coefficient - 1.0) < 1e-6; }
 
-double StepTemperature(const SamplingSpec& sampling, int step, int num_steps) {
+double StepTemperature(const SamplingSpec& sampling, int stage, int step, int num_steps) {
   constexpr double kColdest = 0.01;
   const double steps_left = num_steps - 1 - step;
   const double share = sampling.anneal_temperature ? steps_left / num_steps : 1.0;
-  return std::max(sampling.temperature * share, kColdest);
+  const double of_stage = stage == 0 ? 1.0 : sampling.later_temperature;
+  return std::max(sampling.temperature * share * of_stage, kColdest);
 }
 
 }  // namespace magnet

@@ -23,8 +23,9 @@ double GuidanceCoefficient(int stage, float rate, const SamplingSpec& sampling);
 // can show: running that branch cannot change the outcome.
 bool GuidanceIsNeutral(double coefficient);
 
-// What the logits are divided by; never under 0.01.
-double StepTemperature(const SamplingSpec& sampling, int step, int num_steps);
+// What the logits are divided by, in codebooks after the first times later_temperature; never
+// under 0.01.
+double StepTemperature(const SamplingSpec& sampling, int stage, int step, int num_steps);
 
 }  // namespace magnet
 

@@ -93,7 +93,7 @@ const DecodingStep& WindowDecoder::NextStep() {
   current_.stage = stage_;
   current_.step = step_;
   current_.guidance = GuidanceCoefficient(stage_, rate, sampling_);
-  current_.temperature = StepTemperature(sampling_, step_, num_steps);
+  current_.temperature = StepTemperature(sampling_, stage_, step_, num_steps);
   ApplyMask();
   has_current_ = true;
   return current_;

@@ -76,6 +76,12 @@ v1::GenerateResponse FinishedMessage(const std::string& clip, uint64_t seed) {
   finished->set_model("tiny");
   finished->set_compute_seconds(1.5);
   finished->set_passes(4);
+  for (const double bpm : {96.0, 0.0, 120.4}) {
+    v1::Tempo* tempo = finished->add_tempos();
+    tempo->set_start_seconds(finished->tempos_size() - 1);
+    tempo->set_bpm(bpm);
+    tempo->set_beats_per_bar(bpm > 0 ? 3 : 0);
+  }
   return response;
 }
 

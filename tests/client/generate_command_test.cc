@@ -40,7 +40,7 @@ TEST_F(GenerateTest, WritesTheBytesAndSumsUp) {
   EXPECT_EQ(folder.Read("clip.wav"), ClipBytes(7));
   EXPECT_EQ(folder.NumFiles(), 1);
   EXPECT_THAT(err.str(), HasSubstr("3.0 s of music"));
-  EXPECT_THAT(err.str(), HasSubstr("real-time factor 0.50, seed 7"));
+  EXPECT_THAT(err.str(), HasSubstr("real-time factor 0.50, seed 7, 96 to 120 bpm, tiny"));
   EXPECT_EQ(out.str(), "");
 }
 
@@ -70,6 +70,8 @@ TEST_F(GenerateTest, SendsEveryOption) {
                  "50",
                  "-g",
                  "8:2",
+                 "--later-temperature",
+                 "0.6",
                  "--later-guidance",
                  "0.5",
                  "--steps",
@@ -114,6 +116,7 @@ TEST_F(GenerateTest, SendsEveryOption) {
   EXPECT_EQ(sent.sampling().guidance_max(), 8);
   EXPECT_EQ(sent.sampling().guidance_min(), 2);
   EXPECT_EQ(sent.sampling().later_guidance(), 0.5);
+  EXPECT_EQ(sent.sampling().later_temperature(), 0.6);
   EXPECT_THAT(sent.sampling().decoding_steps(), ElementsAre(4, 3));
   EXPECT_EQ(sent.sampling().span_arrangement(), v1::SPAN_ARRANGEMENT_STRIDE1);
   EXPECT_EQ(sent.sampling().schedule(), v1::MASK_SCHEDULE_PAPER);

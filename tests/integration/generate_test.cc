@@ -40,6 +40,10 @@ TEST_P(GenerateFormatTest, StreamsAFileAndItsAccount) {
   EXPECT_EQ(finished.passes(), 2 * 2 * kStepsPerWindow);
   EXPECT_EQ(finished.model_version(), "1.2.3");
   EXPECT_GT(finished.first_audio_seconds(), 0);
+  ASSERT_EQ(finished.tempos_size(), 1);
+  EXPECT_EQ(finished.tempos(0).start_seconds(), testing::kFakeTempo.start_seconds);
+  EXPECT_EQ(finished.tempos(0).bpm(), testing::kFakeTempo.bpm);
+  EXPECT_EQ(finished.tempos(0).beats_per_bar(), testing::kFakeTempo.beats_per_bar);
   std::string sha256(32, '\0');
   SHA256(reinterpret_cast<const unsigned char*>(result.audio.data()), result.audio.size(),
          reinterpret_cast<unsigned char*>(sha256.data()));

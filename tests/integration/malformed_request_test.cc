@@ -55,6 +55,7 @@ std::vector<std::string> RequestCorpus() {
   sampling.set_guidance_max(8);
   sampling.set_guidance_min(1);
   sampling.set_later_guidance(0.5);
+  sampling.set_later_temperature(0.5);
   for (int steps : {2, 1, 1, 1}) sampling.add_decoding_steps(steps);
   sampling.set_span_arrangement(v1::SPAN_ARRANGEMENT_STRIDE1);
   sampling.set_schedule(v1::MASK_SCHEDULE_PAPER);

@@ -52,15 +52,23 @@ class BeatsGeneration : public ::testing::Test {
     return spec;
   }
 
-  static std::vector<int64_t> Codes(Generator& generator, const GenerationSpec& spec) {
-    const auto generation = generator.Begin(spec);
+  static std::unique_ptr<Generation> Generate(Generator& generator, const GenerationSpec& spec) {
+    auto generation = generator.Begin(spec);
     EXPECT_TRUE(generation.ok()) << generation.status();
     while (!(*generation)->progress().done()) {
       const auto statuses = generator.Step({generation->get()});
       EXPECT_TRUE(statuses[0].ok()) << statuses[0];
       if (!statuses[0].ok()) break;
     }
-    return (*generation)->codes();
+    return *std::move(generation);
+  }
+
+  static std::vector<int64_t> Codes(Generator& generator, const GenerationSpec& spec) {
+    return Generate(generator, spec)->codes();
+  }
+
+  static std::vector<TempoChange> Tempos(Generator& generator, const GenerationSpec& spec) {
+    return Generate(generator, spec)->tempos();
   }
 
   // The tempo with which `spec` gives the codes that it gives without one.
@@ -129,6 +137,29 @@ TEST_F(BeatsGeneration, ATempoOfTheRequestWinsOverTheText) {
   GenerationSpec nearly = fast;
   nearly.tempo_bpm = 3000.0 / 20.4;
   EXPECT_EQ(Codes(*with_, nearly), Codes(*with_, fast)) << "to whole frames of a beat";
+}
+
+// Breaks where a client is told another tempo than the one that is played, or from another time.
+TEST_F(BeatsGeneration, TheTemposThatArePlayedAreReported) {
+  GenerationSpec spec = Spec({{"a ballad, 100 bpm", 1}}, /*seconds=*/10);
+  spec.sections.push_back({3.5, {{"", 1}}});
+  spec.sections.push_back({6.5, {{"a ballad, 60 bpm", 1}}});
+  const std::vector<TempoChange> tempos = Tempos(*with_, spec);
+  ASSERT_EQ(tempos.size(), 3u);
+  EXPECT_EQ(tempos[0].start_seconds, 0);
+  EXPECT_EQ(tempos[0].bpm, 100);
+  EXPECT_GE(tempos[0].beats_per_bar, 1);
+  EXPECT_GE(tempos[1].start_seconds, 3.5);
+  EXPECT_EQ(tempos[1].bpm, 0) << "without a prompt none is known";
+  EXPECT_GE(tempos[2].start_seconds, 6.5);
+  EXPECT_EQ(tempos[2].bpm, 60);
+
+  GenerationSpec own = Spec({{"a ballad, 100 bpm", 1}});
+  own.tempo_bpm = 3000.0 / 20.4;
+  ASSERT_EQ(Tempos(*with_, own).size(), 1u);
+  EXPECT_EQ(Tempos(*with_, own)[0].bpm, 150) << "the request's, as it is rounded";
+  EXPECT_EQ(Tempos(*with_, Spec({})), std::vector<TempoChange>());
+  EXPECT_EQ(Tempos(*without_, Spec({{kBallad, 1}})), std::vector<TempoChange>());
 }
 
 // Breaks where types of few bits hear another tempo in the same text.

@@ -62,7 +62,7 @@ TEST(GenerationSpecTest, ATempoIsForModelsThatAreToldTheirBeats) {
   const auto violations = [&](double bpm, bool with_codes) {
     GenerationSpec spec = ValidSpec();
     spec.tempo_bpm = bpm;
-    if (with_codes) spec.given_codes = {.num_frames = 3, .codes = std::vector<int64_t>(12)};
+    if (with_codes) spec.given_codes = {3, std::vector<int64_t>(12), {}};
     return FindViolations(spec, config, GenerationLimits{});
   };
   for (const double bpm : {0.0, 59.9, 60.0, 97.3, 200.0, 200.1}) {
@@ -129,6 +129,7 @@ TEST(GenerationSpecTest, EachViolationNamesItsField) {
       {[](auto& s) { s.sampling.guidance_max = kInf; }, "sampling.guidance_max"},
       {[](auto& s) { s.sampling.guidance_min = -1; }, "sampling.guidance_min"},
       {[](auto& s) { s.sampling.later_guidance = 1.5; }, "sampling.later_guidance"},
+      {[](auto& s) { s.sampling.later_temperature = 0; }, "sampling.later_temperature"},
       // This model has no tables of neighbours.
       {[](auto& s) { s.sampling.neighbour_weight = 0.5; }, "sampling.neighbour_weight"},
       {[](auto& s) {

@@ -64,6 +64,18 @@ TEST(ModelConfigTest, FormattedConfigParsesToTheSameConfig) {
 
 // Breaks where bundles that were written before the field was there are refused, or its range is
 // not checked.
+TEST(ModelConfigTest, LaterTemperatureMayBeLeftOut) {
+  ModelConfig config = SmallConfig();
+  EXPECT_EQ(SmallJson()["sampling"].count("later_temperature"), 0u);
+  EXPECT_EQ(ParseModelConfig(SmallJson().dump())->sampling.later_temperature, 1);
+  config.sampling.later_temperature = 0.6;
+  json document = json::parse(FormatModelConfig(config));
+  EXPECT_EQ(ParseModelConfig(document.dump())->sampling.later_temperature, 0.6);
+  document["sampling"]["later_temperature"] = 0;
+  EXPECT_THAT(ParseError(document), HasSubstr("sampling.later_temperature: expected"));
+}
+
+// Breaks likewise.
 TEST(ModelConfigTest, LaterGuidanceMayBeLeftOut) {
   ModelConfig config = SmallConfig();
   EXPECT_EQ(SmallJson()["sampling"].count("later_guidance"), 0u);

@@ -80,6 +80,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
       guidance_max: 4
       guidance_min: 2
       later_guidance: 0.25
+      later_temperature: 0.5
       neighbour_weight: 0.75
       decoding_steps: [ 5, 4, 3, 2 ]
       span_arrangement: SPAN_ARRANGEMENT_STRIDE1
@@ -108,6 +109,7 @@ TEST(GenerationRequestTest, EveryFieldArrives) {
   EXPECT_EQ(spec.sampling.guidance_max, 4);
   EXPECT_EQ(spec.sampling.guidance_min, 2);
   EXPECT_EQ(spec.sampling.later_guidance, 0.25);
+  EXPECT_EQ(spec.sampling.later_temperature, 0.5);
   EXPECT_EQ(spec.sampling.neighbour_weight, 0.75);
   EXPECT_THAT(spec.sampling.decoding_steps, ElementsAre(5, 4, 3, 2));
   EXPECT_EQ(spec.sampling.span_arrangement, SpanArrangement::kStride1);

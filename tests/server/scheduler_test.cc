@@ -75,6 +75,7 @@ TEST_F(SchedulerTest, DeliversAllSamplesInOrder) {
   const JobReport report = job.listener->Await();
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_EQ(report.passes, 2 * 2 * kStepsPerWindow);
+  EXPECT_EQ(report.tempos, std::vector<TempoChange>{testing::kFakeTempo});
   EXPECT_EQ(job.listener->progress_calls(), 2 * kStepsPerWindow);
   const std::vector<float> samples = job.listener->samples();
   ASSERT_THAT(samples, SizeIs(3 * 16000));

@@ -245,6 +245,8 @@ class FakeGeneration : public Generation {
 
   std::vector<int64_t> codes() const override { return {}; }
 
+  std::vector<TempoChange> tempos() const override { return {kFakeTempo}; }
+
   absl::Status SetUpcomingSections(std::vector<PromptSection>) override { return absl::OkStatus(); }
 
   uint64_t seed() const { return seed_; }

@@ -20,6 +20,9 @@ namespace magnet::testing {
 // A model of 4 codebooks at 16 kHz, 50 frames per second and windows of 2 s.
 ModelConfig FakeModelConfig(const std::string& name);
 
+// What every clip reports.
+inline constexpr TempoChange kFakeTempo{.start_seconds = 0.5, .bpm = 96, .beats_per_bar = 3};
+
 // The sample that a clip of `seed` has at `index`: what arrives can be checked
 // without any state.
 float FakeSample(uint64_t seed, int64_t index);

@@ -180,6 +180,20 @@ TEST(MusicBenchDataset, RemovesCopiesOfTestClips) {
   }
 }
 
+// If it fails: the audio of clips that nobody wants is read.
+TEST(MusicBenchDataset, OnlyTheAudioOfKeptRowsIsRead) {
+  MusicBenchDataset dataset = OpenSample();
+  const std::string kept = dataset.rows().front().location;
+  dataset.KeepOnly({kept, "data/unknown.wav"});
+  std::vector<std::string> read;
+  const auto missing = dataset.ForEachAudio([&](const MusicBenchRow& row, const std::string&) {
+    read.push_back(row.location);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_EQ(read, std::vector<std::string>{kept});
+}
+
 // If it fails: a clip is trained on and its augmented copy validates.
 TEST(MusicBenchDataset, CopiesStayOnTheSideOfTheirOriginal) {
   int validation = 0;

@@ -54,7 +54,7 @@ TEST_F(GenerationOptionsTest, EachChangesTheMusicAndNotItsLength) {
        {"--negative-prompt '80s synth pop, bright drums'", "--top-k 5", "--top-p 0.3",
         "--temperature 0.5", "--no-temperature-annealing", "--span-score prod",
         "--span-score random", "--schedule paper", "--guidance 3,1", "--later-guidance 0",
-        "--precision bfloat16", "--precision float16"}) {
+        "--later-temperature 0.3", "--precision bfloat16", "--precision float16"}) {
     const std::vector<int64_t> changed = Codes(std::string(kDrawn) + option);
     EXPECT_EQ(changed.size(), plain.size()) << option;
     EXPECT_NE(changed, plain) << option;
@@ -129,6 +129,7 @@ TEST_F(GenerationOptionsTest, NonsenseIsRefusedByName) {
       {"-p x --temperature 0", 1, "sampling.temperature"},
       {"-p x --temperature nan", 1, "sampling.temperature"},
       {"-p x --temperature 2 --greedy", 2, "--temperature"},
+      {"-p x --neighbour-weight 1", 1, "neighbour_weight: expected 0, as this model has"},
       {"-p x --span-score mean", 2, "--span-score"},
       {"-p x --precision int8", 2, "--precision"},
       {"-p x --threads -1", 2, "--threads"},

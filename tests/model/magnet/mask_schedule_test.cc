@@ -64,13 +64,26 @@ TEST(Guidance, IsNeutralOnlyAtTheLastLinspaceStep) {
   }
 }
 
+// Breaks where the first codebook is drawn at another temperature than asked for, or later ones
+// at the first's.
+TEST(StepTemperature, LaterCodebooksMayHaveTheirOwn) {
+  SamplingSpec sampling;
+  sampling.anneal_temperature = false;
+  sampling.later_temperature = 0.5;
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 3, 20), 3.0);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 1, 3, 20), 1.5);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 3, 3, 20), 1.5);
+  sampling.temperature = 0.01;
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 1, 3, 20), 0.01);
+}
+
 TEST(StepTemperature, AnnealsToTheFloor) {
   SamplingSpec sampling;
-  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 20), 3.0 * 19 / 20);
-  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 18, 20), 3.0 * 1 / 20);
-  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 19, 20), 0.01);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 0, 20), 3.0 * 19 / 20);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 18, 20), 3.0 * 1 / 20);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 19, 20), 0.01);
   sampling.anneal_temperature = false;
-  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 19, 20), 3.0);
+  EXPECT_DOUBLE_EQ(StepTemperature(sampling, 0, 19, 20), 3.0);
 }
 
 }  // namespace
