@@ -1,8 +1,13 @@
 #include "client/clip_report.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/generation_options.h"
 
 namespace magnet::client {
@@ -13,14 +18,15 @@ double RealTimeFactor(const v1::Finished& finished) {
 
 namespace {
 
-// "120 bpm", and where it changes "120 to 90 bpm"; empty where no tempo is known.
+// "120 bpm", and where it changes "120, then 90 bpm"; empty where no tempo is known.
 std::string TempoText(const v1::Finished& finished) {
-  std::string text;
+  std::vector<std::string> texts;
   for (const v1::Tempo& tempo : finished.tempos()) {
-    if (tempo.bpm() <= 0) continue;
-    absl::StrAppend(&text, text.empty() ? "" : " to ", absl::StrFormat("%.0f", tempo.bpm()));
+    std::string text = absl::StrFormat("%.0f", tempo.bpm());
+    const bool is_new = texts.empty() || texts.back() != text;
+    if (tempo.bpm() > 0 && is_new) texts.push_back(std::move(text));
   }
-  return text.empty() ? text : text + " bpm";
+  return texts.empty() ? "" : absl::StrJoin(texts, ", then ") + " bpm";
 }
 
 nlohmann::json TemposJson(const v1::Finished& finished) {

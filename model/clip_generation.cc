@@ -156,7 +156,7 @@ void ClipGeneration::ChangeBeats(int frame, const std::optional<Beats>& beats) {
     change.bpm = 60 * frame_rate_hz / beats->frames_per_beat;
     change.beats_per_bar = beats->beats_per_bar;
   }
-  TempoChange last = tempos_.empty() ? TempoChange() : tempos_.back();
+  const TempoChange last = tempos_.empty() ? TempoChange() : tempos_.back();
   change.start_seconds = last.start_seconds;
   if (change == last) return;
   change.start_seconds = frame / frame_rate_hz;

@@ -51,10 +51,11 @@ struct GenerationProgress {
   bool done() const { return steps_done == steps_total; }
 };
 
-// From when on a clip has a tempo.
+// From when on a clip has a tempo. Where none was known before, a bar begins there; else the
+// bar that is under way goes on.
 struct TempoChange {
-  double start_seconds = 0;  // >= 0
-  double bpm = 0;            // 0: none is known from here on
+  double start_seconds = 0;  // of the first frame that was made to it
+  double bpm = 0;            // of whole frames a beat; 0: none is known from here on
   int beats_per_bar = 0;     // likewise
 
   bool operator==(const TempoChange&) const = default;

@@ -37,7 +37,7 @@ struct JobReport {
   double queue_seconds = 0;
   double compute_seconds = 0;  // passes and decoding it took part in
   int64_t passes = 0;
-  std::vector<TempoChange> tempos{};
+  std::vector<TempoChange> tempos{};  // as Generation::tempos, of all that was played
 };
 
 // Where the results of one job go.

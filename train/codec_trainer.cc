@@ -6,7 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "train/training_state.h"
+#include "train/tensor_parts.h"
 
 namespace magnet {
 namespace {
@@ -347,31 +347,31 @@ absl::StatusOr<Metrics> CodecTrainer::Validate() {
 
 TensorMap CodecTrainer::State() const {
   TensorMap state = optimizer_->State();
-  AddPart(ModuleTensors(*codec_), kCodecPrefix, state);
-  AddPart(codebooks_->State(), kCodebooksPrefix, state);
+  AddTensorsUnder(ModuleTensors(*codec_), kCodecPrefix, state);
+  AddTensorsUnder(codebooks_->State(), kCodebooksPrefix, state);
   if (spectral_target_ && spectral_target_->fitted()) {
-    AddPart(spectral_target_->State(), kSpectralPrefix, state);
+    AddTensorsUnder(spectral_target_->State(), kSpectralPrefix, state);
   }
   state["quantizing"] = torch::full({}, quantizing_, torch::kBool);
   if (discriminator_) {
-    AddPart(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
-    AddPart(discriminator_optimizer_->State(), kDiscriminatorStatePrefix, state);
+    AddTensorsUnder(ModuleTensors(*discriminator_), kDiscriminatorPrefix, state);
+    AddTensorsUnder(discriminator_optimizer_->State(), kDiscriminatorStatePrefix, state);
   }
   return state;
 }
 
 absl::Status CodecTrainer::Restore(const TensorMap& state) {
-  absl::Status status = LoadModule(Part(state, kCodecPrefix), "checkpoint", *codec_);
+  absl::Status status = LoadModule(TensorsUnder(state, kCodecPrefix), "checkpoint", *codec_);
   if (status.ok()) status = optimizer_->Restore(state);
-  if (status.ok()) status = codebooks_->Restore(Part(state, kCodebooksPrefix));
+  if (status.ok()) status = codebooks_->Restore(TensorsUnder(state, kCodebooksPrefix));
   if (status.ok() && discriminator_) {
-    status = LoadModule(Part(state, kDiscriminatorPrefix), "checkpoint", *discriminator_);
+    status = LoadModule(TensorsUnder(state, kDiscriminatorPrefix), "checkpoint", *discriminator_);
     if (status.ok()) {
-      status = discriminator_optimizer_->Restore(Part(state, kDiscriminatorStatePrefix));
+      status = discriminator_optimizer_->Restore(TensorsUnder(state, kDiscriminatorStatePrefix));
     }
   }
   if (!status.ok()) return status;
-  const TensorMap spectral = Part(state, kSpectralPrefix);
+  const TensorMap spectral = TensorsUnder(state, kSpectralPrefix);
   if (spectral_target_ && !spectral.empty()) spectral_target_->Restore(spectral);
   const auto quantizing = state.find("quantizing");
   if (quantizing == state.end()) return absl::InvalidArgumentError("quantizing: missing");
@@ -391,7 +391,7 @@ std::string CodecTrainer::Fingerprint() const {
 }
 
 TensorMap CodecTrainer::CodecTensors(const TensorMap& state) const {
-  return state.empty() ? ModuleTensors(*codec_) : Part(state, kCodecPrefix);
+  return state.empty() ? ModuleTensors(*codec_) : TensorsUnder(state, kCodecPrefix);
 }
 
 }  // namespace magnet

@@ -171,7 +171,12 @@ class PartsMaker {
     model_.lm = config_.lm;
     LmConfig& lm = model_.lm;
     if (base_.has_value()) {
-      const std::string differences = MergeLmSizes(base_->config.lm, lm);
+      std::string differences = MergeLmSizes(base_->config.lm, lm);
+      if (const int found = base_->config.lm.neighbour_tables;
+          config_.train_neighbours && found > 0 && found != lm.neighbour_tables) {
+        absl::StrAppend(&differences, " lm.neighbour_tables ", lm.neighbour_tables, " against ",
+                        found, ";");
+      }
       if (!differences.empty()) {
         return absl::FailedPreconditionError(
             absl::StrCat("the configuration does not fit ", config_.start_from, ":", differences));
@@ -202,7 +207,12 @@ class PartsMaker {
     }
     if (config_.train_neighbours && lm.neighbour_tables == 0) {
       return absl::InvalidArgumentError(
-          "train_neighbours: expected lm.neighbour_tables of at least 1, found 0");
+          "lm.neighbour_tables: expected at least 1 where train_neighbours is true, found 0");
+    }
+    if (config_.train_neighbours && model_.sampling.neighbour_weight == 0) {
+      return absl::InvalidArgumentError(
+          "sampling.neighbour_weight: expected more than 0 where train_neighbours is true, found "
+          "0");
     }
     const int num_stages = static_cast<int>(config_.stage_weights.size());
     if (num_stages != 0 && num_stages != lm.num_codebooks) {
@@ -231,17 +241,9 @@ class PartsMaker {
       if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
-    return LoadModule(WithNeighboursOf(parts.lm, BaseWeights()),
+    const bool learns_on = config_.train_neighbours && base_->config.lm.neighbour_tables > 0;
+    return LoadModule(learns_on ? base_->lm : WithNeighboursOf(parts.lm, base_->lm),
                       config_.start_from + "/lm.safetensors", *parts.lm);
-  }
-
-  // Those of start_from; its neighbour tables only where they learn on.
-  TensorMap BaseWeights() const {
-    TensorMap weights = base_->lm;
-    const bool goes_on =
-        config_.train_neighbours && base_->config.lm.neighbour_tables == model_.lm.neighbour_tables;
-    if (!goes_on) weights.erase(kNeighboursName);
-    return weights;
   }
 
   const LmTrainingConfig& config_;
@@ -260,14 +262,15 @@ absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSe
 }
 
 TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights) {
-  if (lm->neighbours().defined()) weights.try_emplace(kNeighboursName, lm->neighbours());
+  weights.erase(kNeighboursName);
+  if (lm->neighbours().defined()) weights[kNeighboursName] = lm->neighbours();
   return weights;
 }
 
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder) {
   const Bundle bundle{.config = parts.config,
-                      .lm = WithNeighboursOf(parts.lm, lm),
+                      .lm = lm,
                       .codec = parts.codec,
                       .text_encoder = text_encoder,
                       .spiece_model = parts.spiece_model,

@@ -32,20 +32,20 @@ struct LmParts {
 // Makes the modules on the CPU, in float32.
 //
 // Weights come from start_from, or are drawn from the seed; the codec from
-// `codec` or start_from; text encoder and vocabulary from text_encoder_from or
+// `codec` or start_from; neighbour tables are counted in `clips`, but with train_neighbours
+// those of start_from learn on; text encoder and vocabulary from text_encoder_from or
 // start_from, else the vocabulary is learnt from the captions of `clips` and the
 // encoder drawn. FAILED_PRECONDITION where parts do not fit, naming both sides:
 // codes of another codec, or sizes in the configuration that the bundle does not
 // have.
 absl::StatusOr<LmParts> MakeLmParts(const LmTrainingConfig& config, const CodeSet& clips);
 
-// `weights` of a language model, with the neighbour tables of `lm` where it has some and
-// `weights` has none: tables that are not trained are counted in the clips of each training.
+// `weights` of a language model with the neighbour tables of `lm`, none where it has none: where
+// they are not trained, they are counted in the clips of each training.
 TensorMap WithNeighboursOf(const MagnetTransformer& lm, TensorMap weights);
 
 // Writes a bundle (model/bundle.h) in float16. `lm` and `text_encoder` are the
-// weights to write, by name; neighbour tables are those of parts.lm where
-// `lm` has none.
+// weights to write, by name.
 absl::Status WriteLmBundle(const LmParts& parts, const TensorMap& lm, const TensorMap& text_encoder,
                            const std::string& readme, const std::string& folder);
 

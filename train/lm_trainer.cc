@@ -6,14 +6,13 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "train/annotations.h"
 #include "train/hidden_matrices.h"
 #include "train/masked_loss.h"
 #include "train/span_neighbours.h"
-#include "train/training_state.h"
+#include "train/tensor_parts.h"
 #include "train/zero_head.h"
 
 namespace magnet {
@@ -154,7 +153,7 @@ torch::Tensor LmTrainer::CodeLoss(const LmBatch& batch, torch::Tensor logits) {
   const LmConfig& lm = parts_.config.lm;
   if (config_.train_neighbours && batch.stage < lm.neighbour_tables) {
     const torch::Tensor table = parts_.lm->neighbours()[batch.stage];
-    logits = AddNeighbours(logits, table, targets, mask, lm.span_len);
+    logits = AddNeighbours(logits, table, targets, mask, batch.first_frames, lm.span_len);
   }
   return SummedCrossEntropy(logits, targets, mask);
 }
@@ -318,6 +317,11 @@ absl::StatusOr<double> LmTrainer::ValidationLoss(int stage) {
   return loss / static_cast<double>(std::max<int64_t>(num_frames, 1));
 }
 
+TensorMap LmTrainer::LmWeights(const TensorMap& weights) const {
+  TensorMap lm = TensorsUnder(weights, kLmPrefix);
+  return config_.train_neighbours ? lm : WithNeighboursOf(parts_.lm, std::move(lm));
+}
+
 TensorMap LmTrainer::State() const {
   TensorMap state = optimizer_->State();
   for (const auto& [name, tensor] : Trained()) state[name] = tensor;
@@ -325,13 +329,13 @@ TensorMap LmTrainer::State() const {
 }
 
 absl::Status LmTrainer::Restore(const TensorMap& state) {
-  absl::Status status =
-      LoadModule(WithNeighboursOf(parts_.lm, Part(state, kLmPrefix)), "checkpoint", *parts_.lm);
+  absl::Status status = LoadModule(LmWeights(state), "checkpoint", *parts_.lm);
   if (status.ok() && config_.train_text_encoder) {
-    status = LoadModule(Part(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
+    status = LoadModule(TensorsUnder(state, kTextPrefix), "checkpoint", *parts_.text_encoder);
   }
   for (auto& [prefix, head] : Heads()) {
-    if (status.ok()) status = LoadModule(Part(state, prefix), "checkpoint, " + prefix, *head);
+    if (status.ok())
+      status = LoadModule(TensorsUnder(state, prefix), "checkpoint, " + prefix, *head);
   }
   return status.ok() ? optimizer_->Restore(state) : status;
 }
@@ -349,7 +353,9 @@ std::string LmTrainer::Fingerprint() const {
                     " of ", beats->min_frames_per_beat, "-", beats->max_frames_per_beat);
   }
   if (config_.hidden_matrices == HiddenMatrices::kMuon) absl::StrAppend(&heads, ", muon");
-  if (config_.train_neighbours) absl::StrAppend(&heads, ", neighbours trained");
+  if (config_.train_neighbours) {
+    absl::StrAppend(&heads, ", ", lm.neighbour_tables, " neighbour tables trained");
+  }
   return absl::StrCat("lm ", lm.num_layers, "x", lm.dim, "/", lm.ffn_dim, ", ", lm.num_codebooks,
                       "x", lm.card, ", window ", lm.window_frames, ", text ", text.num_layers, "x",
                       text.d_model, ", vocabulary ", text.vocab_size,
@@ -361,10 +367,10 @@ absl::Status LmTrainer::Export(const TensorMap& state, const std::string& readme
                                const std::string& folder) const {
   const bool averaged = config_.optimizer.ema_decay > 0;
   TensorMap weights = state.empty() ? State() : state;
-  if (averaged) weights = Part(weights, kAveragePrefix);
-  const TensorMap text =
-      config_.train_text_encoder ? Part(weights, kTextPrefix) : ModuleTensors(*parts_.text_encoder);
-  return WriteLmBundle(parts_, Part(weights, kLmPrefix), text, readme, folder);
+  if (averaged) weights = TensorsUnder(weights, kAveragePrefix);
+  const TensorMap text = config_.train_text_encoder ? TensorsUnder(weights, kTextPrefix)
+                                                    : ModuleTensors(*parts_.text_encoder);
+  return WriteLmBundle(parts_, LmWeights(weights), text, readme, folder);
 }
 
 }  // namespace magnet

@@ -40,6 +40,9 @@ namespace magnet {
 // With lm.beats, frames are told their ticks, and the beat head learns tempo and metre from
 // the captions; its loss counts half beside the codes'.
 //
+// With train_neighbours, the loss of a masked frame is given the code of the frame before it
+// where decoding draws the one after the other (span_neighbours.h), through tables that learn.
+//
 // The first text_first.steps updates are of another kind:
 //   captions -> text states -> cross-entropy of TextHeads, with labels where there is an
 //   annotation_weight; with lm.beats, likewise from the beat head; each with the weight 1.
@@ -100,6 +103,8 @@ class LmTrainer : public TrainingTask {
   double RateAt(int64_t step) const;
   absl::StatusOr<double> ValidationLoss(int stage);
   TensorMap Trained() const;
+  // The language model's among `weights` of a checkpoint, neighbour tables included.
+  TensorMap LmWeights(const TensorMap& weights) const;
   // Heads that only training has, with the prefixes of their names in a checkpoint.
   std::vector<std::pair<std::string, Dense>> Heads() const;
 

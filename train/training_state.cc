@@ -42,19 +42,15 @@ absl::Status Store(const TrainingState& state, const std::string& path) {
   return WriteSafetensors(state.tensors, options, path);
 }
 
+absl::Status CheckFingerprint(const TrainingState& state, const std::string& fingerprint,
+                              const std::string& path) {
+  if (state.fingerprint == fingerprint) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": made with another configuration (it has ", state.fingerprint,
+                   ", this run ", fingerprint, "); choose another output folder"));
+}
+
 }  // namespace
-
-TensorMap Part(const TensorMap& tensors, const std::string& prefix) {
-  TensorMap part;
-  for (const auto& [name, tensor] : tensors) {
-    if (absl::StartsWith(name, prefix)) part[name.substr(prefix.size())] = tensor;
-  }
-  return part;
-}
-
-void AddPart(const TensorMap& part, const std::string& prefix, TensorMap& tensors) {
-  for (const auto& [name, tensor] : part) tensors[prefix + name] = tensor;
-}
 
 absl::StatusOr<CheckpointFolder> CheckpointFolder::Open(const std::string& folder, int keep_last) {
   std::error_code error;
@@ -117,11 +113,8 @@ absl::StatusOr<std::optional<TrainingState>> CheckpointFolder::LoadNewest(
       std::cerr << "passing over a damaged checkpoint: " << state.status().message() << "\n";
       continue;
     }
-    if (state->fingerprint != fingerprint) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          PathOf(steps.back()), ": made with another configuration (it has ", state->fingerprint,
-          ", this run ", fingerprint, "); choose another output folder"));
-    }
+    const absl::Status made = CheckFingerprint(*state, fingerprint, PathOf(steps.back()));
+    if (!made.ok()) return made;
     return std::optional<TrainingState>(*std::move(state));
   }
   return std::optional<TrainingState>();
@@ -136,6 +129,10 @@ absl::StatusOr<TrainingState> CheckpointFolder::LoadBest() const {
 
 absl::StatusOr<TrainingState> CheckpointFolder::LoadResult(const std::string& fingerprint) const {
   absl::StatusOr<TrainingState> best = LoadBest();
+  if (best.ok()) {
+    const absl::Status made = CheckFingerprint(*best, fingerprint, BestPath());
+    if (!made.ok()) return made;
+  }
   if (best.ok() || !absl::IsNotFound(best.status())) return best;
   absl::StatusOr<std::optional<TrainingState>> newest = LoadNewest(fingerprint);
   if (!newest.ok()) return newest.status();

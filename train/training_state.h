@@ -26,12 +26,6 @@ struct TrainingState {
   TensorMap tensors;        // weights, moments, averages
 };
 
-// Of `tensors` those whose names begin with `prefix`, without it.
-TensorMap Part(const TensorMap& tensors, const std::string& prefix);
-
-// Adds `part` to `tensors`, its names after `prefix`.
-void AddPart(const TensorMap& part, const std::string& prefix, TensorMap& tensors);
-
 // Files step-<number>.safetensors and best.safetensors.
 //
 // A checkpoint is written beside its place and renamed into it, after its bytes
@@ -58,7 +52,7 @@ class CheckpointFolder {
   absl::StatusOr<TrainingState> LoadBest() const;
 
   // What a finished or stopped run leads to: the best, or the newest where no
-  // validation has been. NOT_FOUND where there is neither.
+  // validation has been. NOT_FOUND where there is neither; FAILED_PRECONDITION as LoadNewest.
   absl::StatusOr<TrainingState> LoadResult(const std::string& fingerprint) const;
 
   // Steps of the checkpoints, rising.

@@ -124,7 +124,7 @@ class MagnetTransformerImpl : public torch::nn::Module {
 
   // [neighbour_tables, card, card] by codebook, code and the code after it: the logarithm of how
   // much likelier that is after this code than anywhere. Counted, or trained from there
-  // (train/neighbour_start.h). Undefined: the model has none.
+  // (train/neighbour_start.h, train/span_neighbours.h). Undefined: the model has none.
   const torch::Tensor& neighbours() const { return neighbours_; }
 
   // What layer `index`'s cross-attention gives for the null condition: [D] float32,

@@ -76,7 +76,7 @@ v1::GenerateResponse FinishedMessage(const std::string& clip, uint64_t seed) {
   finished->set_model("tiny");
   finished->set_compute_seconds(1.5);
   finished->set_passes(4);
-  for (const double bpm : {96.0, 0.0, 120.4}) {
+  for (const double bpm : {96.0, 0.0, 96.2, 120.4}) {
     v1::Tempo* tempo = finished->add_tempos();
     tempo->set_start_seconds(finished->tempos_size() - 1);
     tempo->set_bpm(bpm);

@@ -40,7 +40,7 @@ TEST_F(GenerateTest, WritesTheBytesAndSumsUp) {
   EXPECT_EQ(folder.Read("clip.wav"), ClipBytes(7));
   EXPECT_EQ(folder.NumFiles(), 1);
   EXPECT_THAT(err.str(), HasSubstr("3.0 s of music"));
-  EXPECT_THAT(err.str(), HasSubstr("real-time factor 0.50, seed 7, 96 to 120 bpm, tiny"));
+  EXPECT_THAT(err.str(), HasSubstr("real-time factor 0.50, seed 7, 96, then 120 bpm, tiny"));
   EXPECT_EQ(out.str(), "");
 }
 
@@ -152,7 +152,11 @@ TEST_F(GenerateTest, ReadsThePromptFromAFileOrStandardInput) {
 TEST_F(GenerateTest, WritesToStandardOutputAlone) {
   EXPECT_EQ(Run({"generate", "piano", "-o", "-", "--json"}), kExitOk);
   EXPECT_EQ(out.str(), ClipBytes(kChosenSeed));
-  EXPECT_EQ(nlohmann::json::parse(err.str())["seed"], kChosenSeed);
+  const nlohmann::json json = nlohmann::json::parse(err.str());
+  EXPECT_EQ(json["seed"], kChosenSeed);
+  ASSERT_EQ(json["tempos"].size(), 4u);
+  EXPECT_EQ(json["tempos"][3],
+            (nlohmann::json{{"start_seconds", 3}, {"bpm", 120.4}, {"beats_per_bar", 3}}));
 }
 
 TEST_F(GenerateTest, NumbersVariationsAndTheirSeeds) {

@@ -149,9 +149,9 @@ TEST_F(BeatsGeneration, TheTemposThatArePlayedAreReported) {
   EXPECT_EQ(tempos[0].start_seconds, 0);
   EXPECT_EQ(tempos[0].bpm, 100);
   EXPECT_GE(tempos[0].beats_per_bar, 1);
-  EXPECT_GE(tempos[1].start_seconds, 3.5);
+  EXPECT_DOUBLE_EQ(tempos[1].start_seconds, 198 / 50.0) << "the second window's first new frame";
   EXPECT_EQ(tempos[1].bpm, 0) << "without a prompt none is known";
-  EXPECT_GE(tempos[2].start_seconds, 6.5);
+  EXPECT_DOUBLE_EQ(tempos[2].start_seconds, 345 / 50.0);
   EXPECT_EQ(tempos[2].bpm, 60);
 
   GenerationSpec own = Spec({{"a ballad, 100 bpm", 1}});

@@ -62,7 +62,8 @@ TEST(GenerationSpecTest, ATempoIsForModelsThatAreToldTheirBeats) {
   const auto violations = [&](double bpm, bool with_codes) {
     GenerationSpec spec = ValidSpec();
     spec.tempo_bpm = bpm;
-    if (with_codes) spec.given_codes = {3, std::vector<int64_t>(12), {}};
+    if (with_codes)
+      spec.given_codes = {.num_frames = 3, .codes = std::vector<int64_t>(12), .regenerate = {}};
     return FindViolations(spec, config, GenerationLimits{});
   };
   for (const double bpm : {0.0, 59.9, 60.0, 97.3, 200.0, 200.1}) {

@@ -73,6 +73,7 @@ TEST(CheckpointFolderTest, ChoosesTheResult) {
   ASSERT_TRUE(folder.Save(StateAt(2), /*is_best=*/true).ok());
   ASSERT_TRUE(folder.Save(StateAt(3), /*is_best=*/false).ok());
   EXPECT_EQ(folder.LoadResult("sizes")->step, 2);
+  EXPECT_TRUE(absl::IsFailedPrecondition(folder.LoadResult("others").status()));
   fs::resize_file(path + "/best.safetensors", 50);
   EXPECT_THAT(folder.LoadResult("sizes").status().message(), HasSubstr("best.safetensors"));
 }
