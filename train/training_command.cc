@@ -15,7 +15,8 @@ void AddRunFlags(RunOptions& options, FlagSet& flags) {
   flags.Add("device", &options.device, "auto, cpu or cuda");
   flags.Add("threads", &options.threads, "of the CPU; 0: one per core");
   flags.Add("steps", &options.steps, "in this call at most, then as Ctrl-C; 0: to the end");
-  flags.Add("export", &options.export_only, "write the newest checkpoint's model, train nothing");
+  flags.Add("export", &options.export_only,
+            "write the model so far (of the best validation), train nothing");
 }
 
 absl::Status CheckRunOptions(const RunOptions& options) {

@@ -25,7 +25,7 @@ struct RunOptions {
   std::string device = "auto";
   int64_t threads = 0;       // 0: one per core
   int64_t steps = 0;         // in this call at most; 0: to the end
-  bool export_only = false;  // train nothing, write the result of the newest checkpoint
+  bool export_only = false;  // train nothing, write the result so far
 };
 
 // Reads the options of `command` and sets the tensor library up. None: help was
