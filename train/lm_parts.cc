@@ -223,7 +223,9 @@ class PartsMaker {
   }
 
   absl::Status FillWeights(LmParts& parts) {
-    for (int k = 0; k < model_.lm.neighbour_tables; ++k) {
+    const bool tables_learn_on =
+        config_.train_neighbours && base_.has_value() && base_->config.lm.neighbour_tables > 0;
+    for (int k = 0; k < model_.lm.neighbour_tables && !tables_learn_on; ++k) {
       parts.lm->neighbours()[k].copy_(NeighbourTable(clips_, k));
     }
     const Bundle* text = TextSource();
@@ -241,8 +243,7 @@ class PartsMaker {
       if (config_.neighbour_start) StartFromNeighbours(clips_, parts.lm);
       return absl::OkStatus();
     }
-    const bool learns_on = config_.train_neighbours && base_->config.lm.neighbour_tables > 0;
-    return LoadModule(learns_on ? base_->lm : WithNeighboursOf(parts.lm, base_->lm),
+    return LoadModule(tables_learn_on ? base_->lm : WithNeighboursOf(parts.lm, base_->lm),
                       config_.start_from + "/lm.safetensors", *parts.lm);
   }
 

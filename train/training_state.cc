@@ -132,8 +132,9 @@ absl::StatusOr<TrainingState> CheckpointFolder::LoadResult(const std::string& fi
   if (best.ok()) {
     const absl::Status made = CheckFingerprint(*best, fingerprint, BestPath());
     if (!made.ok()) return made;
+    return best;
   }
-  if (best.ok() || !absl::IsNotFound(best.status())) return best;
+  if (!absl::IsNotFound(best.status())) return best;
   absl::StatusOr<std::optional<TrainingState>> newest = LoadNewest(fingerprint);
   if (!newest.ok()) return newest.status();
   if (newest->has_value()) return **std::move(newest);

@@ -61,9 +61,7 @@ TEST(DataParallelDeathTest, TwoProcessesGiveTheGradientsOfTheDoubleBatch) {
   config.run.accumulation = 2;
   config.text_first = {.steps = 1, .batch_size = 3, .weight_after = 0.3, .batch_size_after = 2};
   config.annotation_weight = 0.5;
-  config.lm.neighbour_tables = 3;
-  config.sampling.neighbour_weight = 1;
-  config.train_neighbours = true;
+  TrainNeighbours(/*tables=*/3, config);
   if (!::testing::internal::InDeathTestChild()) {
     setenv("WORLD_SIZE", "2", 1);
     setenv("MASTER_ADDR", "127.0.0.1", 1);

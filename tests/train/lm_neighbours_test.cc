@@ -48,9 +48,7 @@ TEST(LmNeighboursTest, TrainedTablesLearnAndGoOn) {
   WriteTinyData(folder, 4);
   LmTrainingConfig config = TinyLmConfig(folder);
   config.stage_weights = {1, 0, 0};
-  config.lm.neighbour_tables = 1;
-  config.sampling.neighbour_weight = 1;
-  config.train_neighbours = true;
+  TrainNeighbours(/*tables=*/1, config);
   LmRun run(config);
   const torch::Tensor counted = NeighbourTable(*run.clips, 0);
   for (int64_t step = 0; step < 10; ++step) ASSERT_TRUE(run.trainer->Step(step).ok());
@@ -84,9 +82,7 @@ TEST(LmNeighboursTest, TheLossIsGivenTheFrameBefore) {
   WriteTinyData(folder, 4);
   LmTrainingConfig config = TinyLmConfig(folder);
   LmRun without(config);
-  config.lm.neighbour_tables = 1;
-  config.sampling.neighbour_weight = 1;
-  config.train_neighbours = true;
+  TrainNeighbours(/*tables=*/1, config);
   LmRun with(config);
   const auto before = without.trainer->Validate(), after = with.trainer->Validate();
   ASSERT_TRUE(before.ok() && after.ok());

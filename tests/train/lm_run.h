@@ -109,6 +109,13 @@ inline LmTrainingConfig TinyLmConfig(const std::string& folder) {
   return config;
 }
 
+// Has the first `tables` codebooks' neighbour tables learn along.
+inline void TrainNeighbours(int tables, LmTrainingConfig& config) {
+  config.lm.neighbour_tables = tables;
+  config.sampling.neighbour_weight = 1;
+  config.train_neighbours = true;
+}
+
 // A trainer with all that it refers to.
 class LmRun {
  public:

@@ -184,9 +184,7 @@ TEST(ResumptionDeathTest, AfterSigkillTheCurveIsThatOfAnUnbrokenRun) {
   config.hidden_matrices = HiddenMatrices::kMuon;
   config.annotation_weight = 0.5;
   config.short_crops = {.steps = 9, .frames = 12};
-  config.lm.neighbour_tables = 1;
-  config.sampling.neighbour_weight = 1;
-  config.train_neighbours = true;
+  TrainNeighbours(/*tables=*/1, config);
   EXPECT_EXIT(TrainUntilKilled(config, folder + "/broken"), ::testing::KilledBySignal(SIGKILL), "");
   EXPECT_EQ(Curve(folder + "/broken").size(), 8u) << "8 steps before it was killed";
   EXPECT_EQ(Train(config, folder + "/broken"), LoopEnd::kFinished);
