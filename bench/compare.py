@@ -80,7 +80,7 @@ def parse_arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="FOLDER")
     parser.add_argument("--threads", type=int, default=2, help="of each program (default 2)")
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement (default 5)")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+    parser.add_argument("--dtype", choices=("float32", "bfloat16", "int8"), default="float32",
                         help="of the engine's transformer and codec (default float32)")
     parser.add_argument("--whole-clip", action="store_true",
                         help="measure whole clips instead of estimating them")

@@ -69,6 +69,15 @@ ModelConfig ReleasedShape(const BenchOptions& options) {
   return config;
 }
 
+CpuPrecision Named(const std::string& dtype) {
+  const Precision asked = dtype == "int8"       ? Precision::kInt8
+                          : dtype == "bfloat16" ? Precision::kBFloat16
+                                                : Precision::kFloat32;
+  const auto found = PrecisionOnCpu(asked);
+  TORCH_CHECK(found.ok(), found.status().message());
+  return *found;
+}
+
 class EngineBench {
  public:
   explicit EngineBench(const BenchOptions& options)
@@ -77,10 +86,9 @@ class EngineBench {
         transformer_(config_.lm),
         codec_(config_.codec) {
     text_->ResetParameters();
-    const CpuPrecision precision =
-        PrecisionOnCpu(options.dtype == "bfloat16" ? Precision::kBFloat16 : Precision::kFloat32);
+    const CpuPrecision precision = Named(options.dtype);
     transformer_->ComputeIn(TorchType(precision.transformer));
-    if (precision.packs_weights) transformer_->Pack();
+    if (precision.packing != WeightPacking::kNone) transformer_->Pack(precision.packing);
     codec_->DecodeIn(TorchType(precision.codec_decoder));
     const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
     condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});
@@ -244,7 +252,7 @@ int main(int argc, char** argv) {
   number("--threads", options.threads, "0: one per core");
   app.add_option("--dtype", options.dtype,
                  "Arithmetic of the transformer and of the codec's decoder")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->check(CLI::IsMember({"float32", "bfloat16", "int8"}))
       ->capture_default_str();
   app.add_flag("--clip", options.clip, "Also a whole clip of 50 steps");
   app.add_flag("--serve", options.serve, "Answer names from the input with seconds");

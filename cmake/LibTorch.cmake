@@ -12,6 +12,9 @@ set_target_properties(c10 PROPERTIES IMPORTED_LOCATION "${_torch}/lib/libc10.so"
 add_library(torch_cpu SHARED IMPORTED)
 set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION "${_torch}/lib/libtorch_cpu.so")
 
+add_library(libgomp SHARED IMPORTED)
+set_target_properties(libgomp PROPERTIES IMPORTED_LOCATION "${_torch}/lib/libgomp.so.1")
+
 # -idirafter: the wheel carries its own google/protobuf, which must not win
 # over the system's.
 add_library(libtorch INTERFACE)

@@ -1,7 +1,5 @@
 #include "model/clip_generation.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/magnet/mask_schedule.h"
 #include "model/magnet/span_draws.h"
+#include "model/parallel.h"
 
 namespace magnet {
 namespace {
@@ -239,7 +238,7 @@ absl::StatusOr<std::vector<SampledToken>> ClipGeneration::SampleFrames(
   const auto count = static_cast<int64_t>(step.frames.size());
   std::vector<SampledToken> tokens(count);
   std::atomic<bool> finite = true;
-  at::parallel_for(0, count, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
+  ParallelFor(count, /*grain=*/16, [&](int64_t begin, int64_t end) {
     // A span is drawn by the thread that has its first frame.
     while (begin < count && before[begin] >= 0) ++begin;
     while (end < count && before[end] >= 0) ++end;

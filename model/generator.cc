@@ -24,10 +24,10 @@ namespace {
 // Where an engine's modules lie, and what packs its steps.
 struct Placement {
   torch::Device device = torch::kCPU;
-  torch::Dtype dtype = torch::kFloat;          // of the transformer
-  std::unique_ptr<StepKernels> kernels{};      // null: a pass per clip
-  torch::Dtype decoder_dtype = torch::kFloat;  // of the codec's decoder, on a CPU
-  bool packs_weights = false;                  // the transformer's
+  torch::Dtype dtype = torch::kFloat;            // of the transformer
+  std::unique_ptr<StepKernels> kernels{};        // null: a pass per clip
+  torch::Dtype decoder_dtype = torch::kFloat;    // of the codec's decoder, on a CPU
+  WeightPacking packing = WeightPacking::kNone;  // of the transformer's weights
 };
 
 absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) {
@@ -43,11 +43,12 @@ absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) 
                    torch::kHalf, *std::move(kernels)};
 }
 
-Placement PlaceOnCpu(Precision precision) {
-  const CpuPrecision found = PrecisionOnCpu(precision);
-  return {.dtype = TorchType(found.transformer),
-          .decoder_dtype = TorchType(found.codec_decoder),
-          .packs_weights = found.packs_weights};
+absl::StatusOr<Placement> PlaceOnCpu(Precision precision) {
+  const auto found = PrecisionOnCpu(precision);
+  if (!found.ok()) return found.status();
+  return Placement{.dtype = TorchType(found->transformer),
+                   .decoder_dtype = TorchType(found->codec_decoder),
+                   .packing = found->packing};
 }
 
 absl::StatusOr<Placement> Place(const GeneratorOptions& options) {
@@ -214,6 +215,15 @@ absl::Status LoadText(const Bundle& bundle, const std::string& folder,
   return absl::OkStatus();
 }
 
+// Returns the bytes of its weights. In bfloat16 they are as many packed as not.
+int64_t PackTransformer(WeightPacking packing, MagnetTransformerImpl& transformer) {
+  const int64_t unpacked = ModuleBytes(transformer);
+  if (packing == WeightPacking::kNone) return unpacked;
+  transformer.Pack(packing);
+  if (packing == WeightPacking::kBFloat16) return unpacked;
+  return ModuleBytes(transformer) + transformer.int8_bytes();
+}
+
 absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOptions& options,
                                    Placement placement, Engine& engine) {
   const auto bundle = OpenBundle(folder);
@@ -227,11 +237,9 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   if (auto s = LoadText(*bundle, folder, options, placement.device, engine); !s.ok()) {
     return s;
   }
-  int64_t text_bytes = 0;
-  for (const auto& [name, tensor] : bundle->text_encoder) text_bytes += 4 * tensor.numel();
-  const int64_t bytes = ModuleBytes(*engine.transformer) + ModuleBytes(*engine.codec) + text_bytes;
-  if (placement.packs_weights) engine.transformer->Pack();
-  return bytes;
+  int64_t bytes = ModuleBytes(*engine.codec);
+  for (const auto& [name, tensor] : bundle->text_encoder) bytes += 4 * tensor.numel();
+  return bytes + PackTransformer(placement.packing, *engine.transformer);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder,

@@ -1,5 +1,7 @@
 #include "model/precision.h"
 
+#include "model/int8/int8_kernels.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -21,15 +23,32 @@ bool CpuGainsByBFloat16() {
   return false;
 }
 
-CpuPrecision PrecisionOnCpu(Precision asked) {
-  const bool gains = CpuGainsByBFloat16();
+namespace {
+
+Precision FastestOnCpu() {
+  if (CpuGainsByBFloat16()) return Precision::kBFloat16;
+  return CpuHasVnni() ? Precision::kInt8 : Precision::kFloat32;
+}
+
+}  // namespace
+
+absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
+  const Precision precision = asked == Precision::kAuto ? FastestOnCpu() : asked;
   CpuPrecision found;
-  found.transformer = asked;
-  if (asked == Precision::kAuto) {
-    found.transformer = gains ? Precision::kBFloat16 : Precision::kFloat32;
+  if (precision == Precision::kInt8) {
+    if (!CpuHasVnni()) {
+      return absl::FailedPreconditionError(
+          "precision int8: expected a CPU with AVX-512 VNNI, found one without; float32 is the "
+          "fastest that every CPU has");
+    }
+    found.packing = WeightPacking::kInt8;
+    return found;
   }
-  found.packs_weights = gains && found.transformer == Precision::kBFloat16;
-  found.codec_decoder = found.packs_weights ? Precision::kBFloat16 : Precision::kFloat32;
+  found.transformer = precision;
+  if (precision == Precision::kBFloat16 && CpuGainsByBFloat16()) {
+    found.packing = WeightPacking::kBFloat16;
+    found.codec_decoder = Precision::kBFloat16;
+  }
   return found;
 }
 

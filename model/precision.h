@@ -2,24 +2,31 @@
 #ifndef MAGNET_MODEL_PRECISION_H_
 #define MAGNET_MODEL_PRECISION_H_
 
+#include "absl/status/statusor.h"
+
 namespace magnet {
 
+// kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with
+// AVX-512 VNNI (CpuHasVnni); all else in float32.
 // kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
-// (CpuGainsByBFloat16), else float32.
-enum class Precision { kFloat32, kBFloat16, kFloat16, kAuto };
+// (CpuGainsByBFloat16), else int8 where it has those, else float32.
+enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
 // The CPU has matrix instructions for bfloat16 (AMX or AVX-512 BF16).
 bool CpuGainsByBFloat16();
 
+// How the transformer's weights are laid out anew for inference.
+enum class WeightPacking { kNone, kBFloat16, kInt8 };
+
 // What a precision that was asked for means on this CPU. None is kAuto.
 struct CpuPrecision {
-  Precision transformer = Precision::kFloat32;
+  Precision transformer = Precision::kFloat32;  // of what is not packed: never kInt8
   // Goes along with the transformer into bfloat16 where that makes it faster, else float32.
   Precision codec_decoder = Precision::kFloat32;
-  // The transformer's weights are worth to be laid out anew (MagnetTransformer::Pack).
-  bool packs_weights = false;
+  WeightPacking packing = WeightPacking::kNone;
 };
-CpuPrecision PrecisionOnCpu(Precision asked);
+// FAILED_PRECONDITION where the CPU cannot: int8 without VNNI.
+absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked);
 
 }  // namespace magnet
 

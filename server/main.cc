@@ -11,6 +11,7 @@ Precision ParsePrecision(const std::string& name) {
   if (name == "auto") return Precision::kAuto;
   if (name == "bfloat16") return Precision::kBFloat16;
   if (name == "float16") return Precision::kFloat16;
+  if (name == "int8") return Precision::kInt8;
   return Precision::kFloat32;
 }
 

@@ -69,7 +69,9 @@ absl::Status Decode(const CodecOptions& options) {
   const auto codes = ReadCodesFile(options.input, config.num_codebooks);
   if (!codes.ok()) return codes.status();
   if (auto s = CheckCodeRange(*codes, config.codebook_size, options.input); !s.ok()) return s;
-  (*codec)->DecodeIn(TorchType(PrecisionOnCpu(options.precision).codec_decoder));
+  const auto precision = PrecisionOnCpu(options.precision);
+  if (!precision.ok()) return precision.status();
+  (*codec)->DecodeIn(TorchType(precision->codec_decoder));
   constexpr int kChunkFrames = 50;
   const torch::InferenceMode inference;
   const torch::Tensor all = torch::tensor(codes->codes).view({-1, codes->num_frames});
@@ -106,7 +108,7 @@ void AddDecodeCommand(CLI::App& app, absl::Status& status) {
       ->check(CLI::ExistingFile);
   command->add_option("-o,--output", options->output, "Audio file to write")->required();
   AddPrecisionOption(*command, options->precision,
-                     "As of `generate`, on a CPU; float16 decodes in float32");
+                     "As of `generate`, on a CPU; float16 and int8 decode in float32");
   command->callback([options, &status] {
     status = CatchTorchErrors("decode", [&] { return Decode(*options); });
   });

@@ -16,7 +16,8 @@ inline void AddPrecisionOption(CLI::App& command, Precision& precision, const st
       new std::map<std::string, Precision>{{"auto", Precision::kAuto},
                                            {"float32", Precision::kFloat32},
                                            {"bfloat16", Precision::kBFloat16},
-                                           {"float16", Precision::kFloat16}};
+                                           {"float16", Precision::kFloat16},
+                                           {"int8", Precision::kInt8}};
   precision = Precision::kAuto;
   command.add_option("--precision", precision, what)
       ->transform(CLI::CheckedTransformer(*names, CLI::ignore_case))

@@ -7,11 +7,6 @@
 namespace magnet {
 namespace {
 
-// [B, N, D] -> [B, H, N, D/H]
-torch::Tensor SplitHeads(const torch::Tensor& x, int num_heads) {
-  return x.view({x.size(0), x.size(1), num_heads, -1}).transpose(1, 2);
-}
-
 // [B, H, N, D/H] -> [B, N, D]
 torch::Tensor MergeHeads(const torch::Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
@@ -66,6 +61,27 @@ InProjection RegisterInProjection(torch::nn::Module& attention, int dim, bool bi
 
 }  // namespace
 
+torch::Tensor SplitHeads(const torch::Tensor& x, int num_heads) {
+  return x.view({x.size(0), x.size(1), num_heads, -1}).transpose(1, 2);
+}
+
+torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                            const Visibility& visibility, int num_heads, bool packed) {
+  if (!visibility.ranges.empty()) {
+    return AttendToRanges(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
+                          visibility.ranges, num_heads)
+        .to(q.scalar_type());
+  }
+  return MergeHeads(Attend(SplitHeads(q, num_heads), SplitHeads(k, num_heads),
+                           SplitHeads(v, num_heads), visibility.mask, packed));
+}
+
+torch::Tensor AttendToText(const torch::Tensor& q, const LayerKv& text,
+                           const torch::Tensor& score_bias, bool packed) {
+  const int num_heads = static_cast<int>(text.keys.size(1));
+  return MergeHeads(Attend(SplitHeads(q, num_heads), text.keys, text.values, score_bias, packed));
+}
+
 InProjection::InProjection(torch::Tensor weight, torch::Tensor bias)
     : weight_(std::move(weight)), bias_(std::move(bias)), dim_(weight_.size(1)) {}
 
@@ -117,18 +133,9 @@ std::vector<torch::Tensor> SelfAttentionImpl::Project(const torch::Tensor& x,
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& query_rows,
                                          const Visibility& visibility) {
-  const auto projected = Project(x, query_rows);
-  const torch::Tensor &q = projected[0], &k = projected[1], &v = projected[2];
-  if (!visibility.ranges.empty()) {
-    const torch::Tensor attended =
-        AttendToRanges(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
-                       visibility.ranges, num_heads_);
-    return out_proj_(attended.to(q.scalar_type()));
-  }
-  const torch::Tensor attended =
-      Attend(SplitHeads(q, num_heads_), SplitHeads(k, num_heads_), SplitHeads(v, num_heads_),
-             visibility.mask, in_proj_.packed());
-  return out_proj_(MergeHeads(attended));
+  const auto qkv = Project(x, query_rows);
+  return out_proj_(
+      AttendByHeads(qkv[0], qkv[1], qkv[2], visibility, num_heads_, in_proj_.packed()));
 }
 
 CrossAttentionImpl::CrossAttentionImpl(int dim, int num_heads, bool bias)
@@ -148,8 +155,7 @@ LayerKv CrossAttentionImpl::Project(const torch::Tensor& conditions) {
 
 torch::Tensor CrossAttentionImpl::forward(const torch::Tensor& x, const LayerKv& text,
                                           const torch::Tensor& score_bias) {
-  const torch::Tensor q = SplitHeads(in_proj_.Queries(x), num_heads_);
-  return out_proj_(MergeHeads(Attend(q, text.keys, text.values, score_bias, in_proj_.packed())));
+  return out_proj_(AttendToText(in_proj_.Queries(x), text, score_bias, in_proj_.packed()));
 }
 
 torch::Tensor CrossAttentionImpl::NullOutput() {

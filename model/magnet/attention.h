@@ -22,6 +22,18 @@ struct Visibility {
   std::vector<KeyRange> ranges{};  // M, instead of a mask; or empty
 };
 
+// [B, N, D] -> [B, H, N, D/H]
+torch::Tensor SplitHeads(const torch::Tensor& x, int num_heads);
+
+// Attention by head between what was projected, side by side again: q [B, M, D], k and v
+// [B, N, D] -> [B, M, D]. `packed`: for generation in bfloat16, where the number of queries varies.
+torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                            const Visibility& visibility, int num_heads, bool packed = false);
+
+// The same to a text; `score_bias` as in CrossAttentionImpl::forward.
+torch::Tensor AttendToText(const torch::Tensor& q, const LayerKv& text,
+                           const torch::Tensor& score_bias, bool packed = false);
+
 // What an attention stacks into one weight: queries, keys and values.
 class InProjection {
  public:

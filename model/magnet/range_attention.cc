@@ -1,8 +1,7 @@
 #include "model/magnet/range_attention.h"
 
-#include <ATen/Parallel.h>
-
 #include "model/magnet/attend_row.h"
+#include "model/parallel.h"
 
 namespace magnet {
 std::vector<KeyRange> RangesWithin(int context, const torch::Tensor& query_frames,
@@ -24,7 +23,7 @@ torch::Tensor AttendToRanges(const torch::Tensor& q, const torch::Tensor& k, con
                              std::span<const KeyRange> ranges, int num_heads) {
   const int64_t num_queries = q.size(1), dim = q.size(2), width = dim / num_heads;
   torch::Tensor out = torch::empty({q.size(0), num_queries, dim}, q.options());
-  at::parallel_for(0, q.size(0) * num_queries, /*grain_size=*/16, [&](int64_t begin, int64_t end) {
+  ParallelFor(q.size(0) * num_queries, /*grain=*/16, [&](int64_t begin, int64_t end) {
     std::vector<float> scores;
     for (int64_t row = begin; row < end; ++row) {
       const int64_t b = row / num_queries, m = row % num_queries;

@@ -76,7 +76,7 @@ torch::Tensor AttentionMask(const LmConfig& config, int stage, const torch::Tens
   return IsWindowed(config, stage) ? ahead.abs() <= config.subcodes_context : torch::Tensor();
 }
 
-TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) {
+TransformerLayerImpl::TransformerLayerImpl(const LmConfig& config) : num_heads_(config.num_heads) {
   self_attn =
       register_module("self_attn", SelfAttention(config.dim, config.num_heads, config.bias_attn));
   cross_attention = register_module("cross_attention",
@@ -104,7 +104,36 @@ torch::Tensor TransformerLayerImpl::FeedForward(const torch::Tensor& x) {
   return x + linear2_(linear1_->ForwardGelu(norm2_(x).to(linear1_->weight.dtype())));
 }
 
-void TransformerLayerImpl::Pack() {
+void TransformerLayerImpl::AddSelfAttention(torch::Tensor& x, const torch::Tensor& query_rows,
+                                            const Visibility& visibility) {
+  if (int8_) return int8_->AddSelfAttention(x, query_rows, visibility);
+  x = SelfAttend(x, query_rows, visibility);
+}
+
+LayerKv TransformerLayerImpl::ProjectText(const torch::Tensor& conditions) {
+  return int8_ ? int8_->ProjectText(conditions) : cross_attention->Project(conditions);
+}
+
+void TransformerLayerImpl::AddCrossAttention(torch::Tensor& x, const LayerKv& text,
+                                             const torch::Tensor& score_bias) {
+  if (int8_) return int8_->AddCrossAttention(x, text, score_bias);
+  x.add_(CrossAttend(x, text, score_bias));
+}
+
+torch::Tensor TransformerLayerImpl::NullOutput() {
+  return int8_ ? int8_->null_output() : cross_attention->NullOutput();
+}
+
+void TransformerLayerImpl::AddFeedForward(torch::Tensor& x) {
+  if (int8_) return int8_->AddFeedForward(x);
+  x = FeedForward(x);
+}
+
+void TransformerLayerImpl::Pack(WeightPacking packing) {
+  if (packing == WeightPacking::kInt8) {
+    int8_ = std::make_unique<Int8Layer>(*this, num_heads_);
+    return;
+  }
   self_attn->Pack();
   cross_attention->Pack();
   linear1_->Pack();
@@ -119,10 +148,17 @@ void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
   }
 }
 
-void MagnetTransformerImpl::Pack() {
+void MagnetTransformerImpl::Pack(WeightPacking packing) {
   const torch::NoGradGuard no_grad;
-  for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack();
+  for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack(packing);
+  if (packing == WeightPacking::kInt8) return;
   for (const auto& head : *linears_) head->as<Dense>()->Pack();
+}
+
+int64_t MagnetTransformerImpl::int8_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& layer : *layers_) bytes += layer->as<TransformerLayer>()->int8_bytes();
+  return bytes;
 }
 
 MagnetTransformerImpl::MagnetTransformerImpl(const LmConfig& config) : config_(config) {
@@ -164,7 +200,7 @@ ConditionKv MagnetTransformerImpl::PrepareCondition(const torch::Tensor& conditi
   ConditionKv prepared;
   prepared.score_bias = AsScoreBias(score_bias, condition.scalar_type());
   for (const auto& layer : *layers_) {
-    prepared.layers.push_back(layer->as<TransformerLayer>()->cross_attention->Project(condition));
+    prepared.layers.push_back(layer->as<TransformerLayer>()->ProjectText(condition));
   }
   return prepared;
 }
@@ -187,8 +223,7 @@ torch::Tensor MagnetTransformerImpl::BeatLogits(const torch::Tensor& text_states
 }
 
 torch::Tensor MagnetTransformerImpl::NullOutput(int index) {
-  const torch::Tensor output =
-      layers_[index]->as<TransformerLayer>()->cross_attention->NullOutput();
+  const torch::Tensor output = layers_[index]->as<TransformerLayer>()->NullOutput();
   return output.defined() ? output.to(torch::kFloat).contiguous() : output;
 }
 
@@ -231,9 +266,8 @@ void MagnetTransformerImpl::AddCrossAttention(TransformerLayerImpl& layer, int i
   for (int64_t b = 0; b < x.size(0); ++b) {
     torch::Tensor row = x.narrow(0, b, 1);
     if (branches[b] != nullptr) {
-      row.add_(layer.CrossAttend(row, branches[b]->layers[index], branches[b]->score_bias));
-    } else if (const torch::Tensor null_output = layer.cross_attention->NullOutput();
-               null_output.defined()) {
+      layer.AddCrossAttention(row, branches[b]->layers[index], branches[b]->score_bias);
+    } else if (const torch::Tensor null_output = layer.NullOutput(); null_output.defined()) {
       row.add_(null_output);
     }
   }
@@ -247,13 +281,13 @@ PassLogits MagnetTransformerImpl::Pass(const PassInput& input) {
     TransformerLayerImpl& layer = *layers_[i]->as<TransformerLayer>();
     const bool all = !wanted[i].defined() || wanted[i].numel() == present.numel();
     const torch::Tensor queries = all ? present : wanted[i];
-    x = layer.SelfAttend(x, all ? torch::Tensor() : RowsOf(queries, present),
-                         Sees(input, queries, present));
+    layer.AddSelfAttention(x, all ? torch::Tensor() : RowsOf(queries, present),
+                           Sees(input, queries, present));
     present = queries;
     // The branches differ from the first cross-attention on.
     if (i == 0 && input.guided) x = x.repeat({2, 1, 1});
     AddCrossAttention(layer, i, input, x);
-    x = layer.FeedForward(x);
+    layer.AddFeedForward(x);
   }
   const torch::Tensor logits = linears_[input.stage]
                                    ->as<Dense>()

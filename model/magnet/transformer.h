@@ -12,13 +12,16 @@
 #ifndef MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 #define MAGNET_MODEL_MAGNET_TRANSFORMER_H_
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "model/layers/linear.h"
 #include "model/magnet/attention.h"
 #include "model/magnet/beat_track.h"
+#include "model/magnet/int8_layer.h"
 #include "model/model_config.h"
+#include "model/precision.h"
 #include "model/torch.h"
 
 namespace magnet {
@@ -80,10 +83,22 @@ class TransformerLayerImpl : public torch::nn::Module {
                             const torch::Tensor& score_bias);
   torch::Tensor FeedForward(const torch::Tensor& x);
 
-  // As DenseImpl::Pack.
-  void Pack();
+  // For inference: the same in place, in whatever the weights are packed for. x [B, N, D] becomes
+  // [B, M, D] where query_rows [M] is defined.
+  void AddSelfAttention(torch::Tensor& x, const torch::Tensor& query_rows,
+                        const Visibility& visibility);
+  LayerKv ProjectText(const torch::Tensor& conditions);
+  void AddCrossAttention(torch::Tensor& x, const LayerKv& text, const torch::Tensor& score_bias);
+  torch::Tensor NullOutput();  // as CrossAttentionImpl::NullOutput
+  void AddFeedForward(torch::Tensor& x);
+
+  // For the in-place functions alone; `packing` is not kNone.
+  void Pack(WeightPacking packing);
+  int64_t int8_bytes() const { return int8_ ? int8_->num_bytes() : 0; }
 
  private:
+  const int num_heads_;
+  std::unique_ptr<Int8Layer> int8_;  // null: the weights below are used
   torch::nn::LayerNorm norm1_{nullptr}, norm_cross_{nullptr}, norm2_{nullptr};  // D
   Dense linear1_{nullptr};                                                      // D -> ffn_dim
   Dense linear2_{nullptr};                                                      // ffn_dim -> D
@@ -106,10 +121,14 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // forward; packed steps want every parameter in one type, which to(dtype) gives.
   void ComputeIn(torch::Dtype dtype);
 
-  // For Pass alone, once the weights are loaded, in bfloat16 on a CPU that gains by it
-  // (model/precision.h): the layers' weights and the heads' as PackedWeight. These
-  // parameters have no elements afterwards.
-  void Pack();
+  // For Pass alone, once the weights are loaded, on a CPU that gains by it (model/precision.h).
+  // kBFloat16, after ComputeIn(bfloat16): the layers' weights and the heads' as PackedWeight.
+  // kInt8, after ComputeIn(float32): the layers' as Int8Weight; the heads, whose logits
+  // decide which token is likeliest, and embeddings stay. What is packed has no elements
+  // afterwards.
+  void Pack(WeightPacking packing);
+  // Of the weights that kInt8 has packed.
+  int64_t int8_bytes() const;
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
   torch::Tensor ProjectText(const torch::Tensor& text_states);

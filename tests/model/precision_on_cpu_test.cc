@@ -1,7 +1,11 @@
 // What a precision means on a CPU. If this fails, a program computes in another type than it
 // was told to, or one program in another type than the next.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "model/int8/int8_kernels.h"
 #include "model/precision.h"
 
 namespace magnet {
@@ -9,27 +13,43 @@ namespace {
 
 TEST(PrecisionOnCpu, WhatIsAskedForIsTaken) {
   for (const Precision asked : {Precision::kFloat32, Precision::kBFloat16, Precision::kFloat16}) {
-    EXPECT_EQ(PrecisionOnCpu(asked).transformer, asked);
+    EXPECT_EQ(PrecisionOnCpu(asked)->transformer, asked);
   }
 }
 
 TEST(PrecisionOnCpu, AutoIsTheFastestThatTheCpuHas) {
-  const Precision fastest = CpuGainsByBFloat16() ? Precision::kBFloat16 : Precision::kFloat32;
-  EXPECT_EQ(PrecisionOnCpu(Precision::kAuto).transformer, fastest);
+  const auto found = PrecisionOnCpu(Precision::kAuto);
+  ASSERT_TRUE(found.ok()) << found.status();
+  const bool bfloat16 = CpuGainsByBFloat16();
+  EXPECT_EQ(found->transformer, bfloat16 ? Precision::kBFloat16 : Precision::kFloat32);
+  EXPECT_EQ(found->packing, bfloat16       ? WeightPacking::kBFloat16
+                            : CpuHasVnni() ? WeightPacking::kInt8
+                                           : WeightPacking::kNone);
 }
 
 TEST(PrecisionOnCpu, TheDecoderIsBriefOnlyWhereThatIsFaster) {
   for (const Precision asked : {Precision::kFloat32, Precision::kFloat16}) {
-    const CpuPrecision found = PrecisionOnCpu(asked);
-    EXPECT_EQ(found.codec_decoder, Precision::kFloat32);
-    EXPECT_FALSE(found.packs_weights);
+    const auto found = PrecisionOnCpu(asked);
+    EXPECT_EQ(found->codec_decoder, Precision::kFloat32);
+    EXPECT_EQ(found->packing, WeightPacking::kNone);
   }
   const bool gains = CpuGainsByBFloat16();
-  for (const Precision asked : {Precision::kBFloat16, Precision::kAuto}) {
-    const CpuPrecision found = PrecisionOnCpu(asked);
-    EXPECT_EQ(found.codec_decoder, gains ? Precision::kBFloat16 : Precision::kFloat32);
-    EXPECT_EQ(found.packs_weights, gains);
+  const auto found = PrecisionOnCpu(Precision::kBFloat16);
+  EXPECT_EQ(found->codec_decoder, gains ? Precision::kBFloat16 : Precision::kFloat32);
+  EXPECT_EQ(found->packing, gains ? WeightPacking::kBFloat16 : WeightPacking::kNone);
+}
+
+TEST(PrecisionOnCpu, Int8NeedsItsInstructions) {
+  const auto found = PrecisionOnCpu(Precision::kInt8);
+  ASSERT_EQ(found.ok(), CpuHasVnni());
+  if (!found.ok()) {
+    EXPECT_EQ(found.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(found.status().message()), ::testing::HasSubstr("AVX-512 VNNI"));
+    return;
   }
+  EXPECT_EQ(found->packing, WeightPacking::kInt8);
+  EXPECT_EQ(found->transformer, Precision::kFloat32);
+  EXPECT_EQ(found->codec_decoder, Precision::kFloat32);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/generator.h"
+#include "model/int8/int8_kernels.h"
 #include "tests/testing/reference_fixture.h"
 
 namespace magnet {
@@ -95,6 +96,7 @@ TEST_F(PrecisionTest, HalfPrecisionsChooseNearlyAllTokensOfFloat32) {
   };
   ExpectNearlyAllTokens("bfloat16", share(Precision::kBFloat16), wrong);
   ExpectNearlyAllTokens("float16", share(Precision::kFloat16), wrong);
+  if (CpuHasVnni()) ExpectNearlyAllTokens("int8", share(Precision::kInt8), wrong);
 }
 
 // If it fails: a clip of many steps does not finish in these types.

@@ -62,7 +62,7 @@ def parse_arguments():
     add("--pairs", type=int, default=20, help="pairs of prompts for each attribute")
     add("--seed", type=int, default=1, help="of everything that is drawn")
     add("--probe-seed", type=int, default=1000, help="of the probes' music, where it is composed")
-    add("--precision", default="auto", choices=["auto", "float32", "bfloat16", "float16"],
+    add("--precision", default="auto", choices=["auto", "float32", "bfloat16", "float16", "int8"],
         help="of the model's arithmetic, as magnet-model takes it; auto depends on the machine, and "
              "what is kept in the cache does not know which it was")
     add("--workers", type=int, default=os.cpu_count(), help="processes")

@@ -1,0 +1,90 @@
+// Products of 8-bit numbers, block by block, and what is done to a block while it is at hand.
+//
+// A row of activations is cut into groups of kInt8Group values, each with a scale of its own: a
+// group that holds one large value costs its neighbours no precision. A weight has a scale per
+// output. With q the whole numbers,
+//   y[m, n] = weight_scale[n] * sum over groups g of row_scale[m, g] * sum over k in g of q[m, k]
+//   q[n, k]
+// Inner sums are exact in 32 bits. Activations are stored with 128 added, because the CPU's
+// instruction multiplies unsigned by signed numbers; `offsets` take it back.
+//
+// Knows no torch. Immutable tables of functions; any thread.
+#ifndef MAGNET_MODEL_INT8_INT8_KERNELS_H_
+#define MAGNET_MODEL_INT8_INT8_KERNELS_H_
+
+#include <cstdint>
+
+namespace magnet {
+
+inline constexpr int64_t kInt8Group = 128;  // values of a row that share a scale
+inline constexpr int64_t kInt8Panel = 64;   // outputs whose weights lie side by side
+inline constexpr int64_t kInt8Columns =
+    128;  // outputs of a block: what the next product takes as a group
+inline constexpr int64_t kInt8Rows = 48;  // rows of a block, at most
+static_assert(kInt8Columns == kInt8Group && kInt8Columns == 2 * kInt8Panel);
+
+// Rows of activations, `groups` * kInt8Group values each.
+struct Int8RowBlock {
+  const uint8_t* values;  // [count, groups * kInt8Group], 128 added
+  const float* scales;    // [count, groups]
+  int64_t groups;
+  int64_t count;  // 1 .. kInt8Rows
+};
+
+// The weights of kInt8Columns outputs.
+struct Int8ColumnBlock {
+  const int8_t* values;  // [2, groups * kInt8Group / 4, kInt8Panel, 4]
+  const int32_t*
+      offsets;  // of group g at [g * offset_stride]: [kInt8Columns], -128 * sum of weights
+  int64_t offset_stride;
+};
+
+// What becomes of the sums [count, kInt8Columns] of a block.
+struct Int8Output {
+  const float* weight_scales;  // [kInt8Columns]
+  const float* bias;           // [columns], or null
+  int64_t columns;             // that exist: 1 .. kInt8Columns
+};
+
+struct Int8Kernels {
+  // x [count] -> values, 128 added, and a scale per group; of the last group the rest is zero.
+  void (*quantize)(const float* x, int64_t count, uint8_t* values, float* scales);
+  // Layer norm of x [count] in float32: (x - mean) / sqrt(variance + epsilon) * gain + bias.
+  void (*normalize)(const float* x, const float* gain, const float* bias, float epsilon,
+                    int64_t count, float* normalized);
+  // Sums over all groups, row scales included: sums [rows.count, kInt8Columns].
+  void (*multiply)(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* sums);
+  // y[row * stride + column] = sum * weight scale + bias, for one row of sums.
+  void (*store)(const float* sums, const Int8Output& output, float* y);
+  // The same, added to what y is.
+  void (*add)(const float* sums, const Int8Output& output, float* y);
+  // sums <- gelu(sum * weight scale + bias), by erf; zero for columns that do not exist. The
+  // error is below 4e-6, and 7e-7 of a sum beyond 5.5.
+  void (*gelu)(float* sums, const Int8Output& output);
+};
+
+// Plain loops: what the others are compared with.
+const Int8Kernels& PortableInt8Kernels();
+
+// AVX-512 VNNI; null where this program was not built for x86-64. Needs CpuHasVnni().
+const Int8Kernels* VnniInt8Kernels();
+
+// The CPU multiplies 8-bit numbers by AVX-512 VNNI, four times as many at once as float32.
+bool CpuHasVnni();
+
+// VnniInt8Kernels where the CPU has VNNI, else the portable ones.
+const Int8Kernels& BestInt8Kernels();
+
+// gelu(x) = x (1/2 + u P(t)) with u = x clamped to +-kGeluBound and t = 2 u^2 / kGeluBound^2 - 1: P
+// was fitted to erf(u / sqrt(2)) / (2 u) at Chebyshev's points.
+inline constexpr float kGeluBound = 5.5f;
+inline constexpr float kGeluPolynomial[] = {
+    0.12855200469493866f,   -0.06417257338762283f,  0.04772994667291641f,   -0.03878403082489967f,
+    0.03219282999634743f,   -0.026141606271266937f, 0.0196311604231596f,    -0.014560358598828316f,
+    0.01231748890131712f,   -0.007878193631768227f, 0.0015654307790100574f, -0.0010517730843275785f,
+    0.0029367348179221153f, -0.001428040792234242f};
+inline constexpr int kGeluDegree = 13;
+
+}  // namespace magnet
+
+#endif  // MAGNET_MODEL_INT8_INT8_KERNELS_H_

@@ -1,0 +1,240 @@
+// Compiled with AVX-512: calls nothing that is defined in a header for all, or other files might
+// be linked with this one's copy.
+#include "model/int8/int8_kernels.h"
+
+#if defined(__AVX512VNNI__)
+
+#include <immintrin.h>
+
+namespace magnet {
+namespace {
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kRowsAtOnce = 6;  // with four vectors of outputs, 24 of the 32 registers
+constexpr int64_t kGroupsAtOnce =
+    4;  // 32 KiB of a panel, which stays in L1 for all rows of a block
+
+// Lanes of the last `count` columns.
+__mmask16 First(int64_t count) {
+  if (count >= kLanes) return static_cast<__mmask16>(0xffff);
+  return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
+}
+
+struct Sums {
+  __m512i s0, s1, s2, s3;
+};
+
+// sum += the four products of each lane. Not _mm512_dpbusd_epi32: GCC 12 copies and spills its sums
+// in every round of the loop, which then takes twice as long.
+inline void AddProducts(__m512i& sum, __m512i x, __m512i w) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+}
+
+inline Sums AddRow(Sums sums, const uint8_t* x, __m512i w0, __m512i w1, __m512i w2, __m512i w3) {
+  int32_t four;
+  __builtin_memcpy(&four, x, sizeof(four));
+  const __m512i spread = _mm512_set1_epi32(four);
+  AddProducts(sums.s0, spread, w0);
+  AddProducts(sums.s1, spread, w1);
+  AddProducts(sums.s2, spread, w2);
+  AddProducts(sums.s3, spread, w3);
+  return sums;
+}
+
+inline void ScaleAndAdd(__m512i sums, __m512 scale, bool first, float* y) {
+  const __m512 exact = _mm512_cvtepi32_ps(sums);
+  const __m512 before = first ? _mm512_setzero_ps() : _mm512_loadu_ps(y);
+  _mm512_storeu_ps(y, _mm512_fmadd_ps(exact, scale, before));
+}
+
+inline void ScaleAndAdd(const Sums& sums, float scale, bool first, float* y) {
+  const __m512 spread = _mm512_set1_ps(scale);
+  ScaleAndAdd(sums.s0, spread, first, y);
+  ScaleAndAdd(sums.s1, spread, first, y + kLanes);
+  ScaleAndAdd(sums.s2, spread, first, y + 2 * kLanes);
+  ScaleAndAdd(sums.s3, spread, first, y + 3 * kLanes);
+}
+
+// One group of R rows with one panel: y [R, kInt8Panel], rows kInt8Columns apart. x: the rows'
+// values in this group, `stride` apart; scales likewise, `groups` apart.
+template <int R>
+inline void MultiplyGroup(const uint8_t* x, int64_t stride, const float* scales, int64_t groups,
+                          const int8_t* w, const int32_t* offsets, bool first, float* y) {
+  const Sums start = {_mm512_loadu_si512(offsets), _mm512_loadu_si512(offsets + kLanes),
+                      _mm512_loadu_si512(offsets + 2 * kLanes),
+                      _mm512_loadu_si512(offsets + 3 * kLanes)};
+  Sums r0 = start, r1 = start, r2 = start, r3 = start, r4 = start, r5 = start;
+  for (int64_t k = 0; k < kInt8Group; k += 4, x += 4, w += 4 * kInt8Panel) {
+    const __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64),
+                  w2 = _mm512_loadu_si512(w + 128), w3 = _mm512_loadu_si512(w + 192);
+    r0 = AddRow(r0, x, w0, w1, w2, w3);
+    if constexpr (R > 1) r1 = AddRow(r1, x + stride, w0, w1, w2, w3);
+    if constexpr (R > 2) r2 = AddRow(r2, x + 2 * stride, w0, w1, w2, w3);
+    if constexpr (R > 3) r3 = AddRow(r3, x + 3 * stride, w0, w1, w2, w3);
+    if constexpr (R > 4) r4 = AddRow(r4, x + 4 * stride, w0, w1, w2, w3);
+    if constexpr (R > 5) r5 = AddRow(r5, x + 5 * stride, w0, w1, w2, w3);
+  }
+  ScaleAndAdd(r0, scales[0], first, y);
+  if constexpr (R > 1) ScaleAndAdd(r1, scales[groups], first, y + kInt8Columns);
+  if constexpr (R > 2) ScaleAndAdd(r2, scales[2 * groups], first, y + 2 * kInt8Columns);
+  if constexpr (R > 3) ScaleAndAdd(r3, scales[3 * groups], first, y + 3 * kInt8Columns);
+  if constexpr (R > 4) ScaleAndAdd(r4, scales[4 * groups], first, y + 4 * kInt8Columns);
+  if constexpr (R > 5) ScaleAndAdd(r5, scales[5 * groups], first, y + 5 * kInt8Columns);
+}
+
+// R rows from `row` on with groups [begin, end) of one panel.
+template <int R>
+void MultiplyRows(const Int8RowBlock& rows, int64_t row, const int8_t* panel,
+                  const Int8ColumnBlock& columns, int64_t panel_column, int64_t begin, int64_t end,
+                  float* sums) {
+  const int64_t in = rows.groups * kInt8Group;
+  for (int64_t g = begin; g < end; ++g) {
+    MultiplyGroup<R>(rows.values + row * in + g * kInt8Group, in,
+                     rows.scales + row * rows.groups + g, rows.groups,
+                     panel + g * kInt8Group * kInt8Panel,
+                     columns.offsets + g * columns.offset_stride + panel_column, g == 0,
+                     sums + row * kInt8Columns + panel_column);
+  }
+}
+
+using MultiplyRowsFunction = void(const Int8RowBlock&, int64_t, const int8_t*,
+                                  const Int8ColumnBlock&, int64_t, int64_t, int64_t, float*);
+constexpr MultiplyRowsFunction* kMultiplyRows[] = {
+    nullptr,         MultiplyRows<1>, MultiplyRows<2>, MultiplyRows<3>,
+    MultiplyRows<4>, MultiplyRows<5>, MultiplyRows<6>};
+
+void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* sums) {
+  const int64_t panel_bytes = rows.groups * kInt8Group * kInt8Panel;
+  for (int64_t column = 0; column < kInt8Columns; column += kInt8Panel) {
+    const int8_t* const panel = columns.values + column / kInt8Panel * panel_bytes;
+    for (int64_t g = 0; g < rows.groups; g += kGroupsAtOnce) {
+      const int64_t end = g + kGroupsAtOnce < rows.groups ? g + kGroupsAtOnce : rows.groups;
+      for (int64_t row = 0; row < rows.count; row += kRowsAtOnce) {
+        const int64_t left = rows.count - row;
+        kMultiplyRows[left < kRowsAtOnce ? left : kRowsAtOnce](rows, row, panel, columns, column, g,
+                                                               end, sums);
+      }
+    }
+  }
+}
+
+// Values [0, size) of a group, 16 at a time.
+float LargestOf(const float* x, int64_t size) {
+  __m512 largest = _mm512_setzero_ps();
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const __m512 values = _mm512_maskz_loadu_ps(First(size - i), x + i);
+    largest = _mm512_max_ps(largest, _mm512_abs_ps(values));
+  }
+  return _mm512_reduce_max_ps(largest);
+}
+
+void Quantize(const float* x, int64_t count, uint8_t* values, float* scales) {
+  for (int64_t begin = 0; begin < count; begin += kInt8Group, values += kInt8Group, ++scales) {
+    const int64_t left = count - begin, size = left < kInt8Group ? left : kInt8Group;
+    const float largest = LargestOf(x + begin, size);
+    *scales = largest / 127;
+    const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127 / largest : 0);
+    for (int64_t i = 0; i < kInt8Group; i += kLanes) {
+      const __m512 scaled =
+          _mm512_mul_ps(_mm512_maskz_loadu_ps(First(size - i), x + begin + i), inverse);
+      const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(scaled), _mm512_set1_epi32(128));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(values + i), _mm512_cvtepi32_epi8(q));
+    }
+  }
+}
+
+float SumOf(const float* x, int64_t count) {
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t i = 0; i < count; i += kLanes) {
+    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(First(count - i), x + i));
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+// Of what differs from the mean.
+float SumOfSquares(const float* x, float mean, int64_t count) {
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const __mmask16 lanes = First(count - i);
+    const __m512 d =
+        _mm512_maskz_sub_ps(lanes, _mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(mean));
+    sum = _mm512_fmadd_ps(d, d, sum);
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+void Normalize(const float* x, const float* gain, const float* bias, float epsilon, int64_t count,
+               float* normalized) {
+  const float mean = SumOf(x, count) / static_cast<float>(count);
+  const float variance = SumOfSquares(x, mean, count) / static_cast<float>(count);
+  const __m512 inverse = _mm512_set1_ps(1 / __builtin_sqrtf(variance + epsilon));
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const __mmask16 lanes = First(count - i);
+    const __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(mean));
+    const __m512 y =
+        _mm512_fmadd_ps(_mm512_mul_ps(d, inverse), _mm512_maskz_loadu_ps(lanes, gain + i),
+                        _mm512_maskz_loadu_ps(lanes, bias + i));
+    _mm512_mask_storeu_ps(normalized + i, lanes, y);
+  }
+}
+
+inline __m512 Scaled(const float* sums, const Int8Output& output, int64_t column, __mmask16 lanes) {
+  const __m512 bias = output.bias == nullptr ? _mm512_setzero_ps()
+                                             : _mm512_maskz_loadu_ps(lanes, output.bias + column);
+  return _mm512_fmadd_ps(_mm512_loadu_ps(sums + column),
+                         _mm512_loadu_ps(output.weight_scales + column), bias);
+}
+
+void Store(const float* sums, const Int8Output& output, float* y) {
+  for (int64_t i = 0; i < output.columns; i += kLanes) {
+    const __mmask16 lanes = First(output.columns - i);
+    _mm512_mask_storeu_ps(y + i, lanes, Scaled(sums, output, i, lanes));
+  }
+}
+
+void Add(const float* sums, const Int8Output& output, float* y) {
+  for (int64_t i = 0; i < output.columns; i += kLanes) {
+    const __mmask16 lanes = First(output.columns - i);
+    const __m512 before = _mm512_maskz_loadu_ps(lanes, y + i);
+    _mm512_mask_storeu_ps(y + i, lanes, _mm512_add_ps(before, Scaled(sums, output, i, lanes)));
+  }
+}
+
+inline __m512 GeluOf(__m512 x) {
+  const __m512 bound = _mm512_set1_ps(kGeluBound);
+  const __m512 u =
+      _mm512_min_ps(_mm512_max_ps(x, _mm512_sub_ps(_mm512_setzero_ps(), bound)), bound);
+  const __m512 t = _mm512_fmadd_ps(
+      _mm512_mul_ps(u, u), _mm512_set1_ps(2 / (kGeluBound * kGeluBound)), _mm512_set1_ps(-1.0f));
+  __m512 p = _mm512_set1_ps(kGeluPolynomial[kGeluDegree]);
+#pragma GCC unroll 13
+  for (int i = kGeluDegree - 1; i >= 0; --i) {
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(kGeluPolynomial[i]));
+  }
+  return _mm512_mul_ps(x, _mm512_fmadd_ps(u, p, _mm512_set1_ps(0.5f)));
+}
+
+void Gelu(float* sums, const Int8Output& output) {
+  for (int64_t i = 0; i < kInt8Columns; i += kLanes) {
+    const __mmask16 lanes = First(output.columns - i);
+    _mm512_storeu_ps(sums + i, _mm512_maskz_mov_ps(lanes, GeluOf(Scaled(sums, output, i, lanes))));
+  }
+}
+
+constexpr Int8Kernels kKernels = {Quantize, Normalize, Multiply, Store, Add, Gelu};
+
+}  // namespace
+
+const Int8Kernels* VnniInt8Kernels() { return &kKernels; }
+
+}  // namespace magnet
+
+#else
+
+namespace magnet {
+
+const Int8Kernels* VnniInt8Kernels() { return nullptr; }
+
+}  // namespace magnet
+
+#endif

@@ -1,0 +1,184 @@
+// The kernels in 8 bits: the plain loops by arithmetic, the others by the plain loops. If one of
+// these fails, `--precision int8` makes other music than the model's.
+#include "model/int8/int8_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace magnet {
+namespace {
+
+std::vector<float> Normal(size_t count, float deviation) {
+  static std::mt19937 random(7);
+  std::normal_distribution<float> distribution(0, deviation);
+  std::vector<float> values(count);
+  for (float& value : values) value = distribution(random);
+  return values;
+}
+
+std::vector<const Int8Kernels*> AllOfThisCpu() {
+  std::vector<const Int8Kernels*> all = {&PortableInt8Kernels()};
+  if (CpuHasVnni()) all.push_back(VnniInt8Kernels());
+  return all;
+}
+
+// Breaks where a value is rounded by more than half a step of its group, or the rest of the last
+// group is not zero.
+TEST(Int8Kernels, ValuesComeBackWithinHalfAStep) {
+  constexpr int64_t kCount = 300, kGroups = 3;
+  std::vector<float> x = Normal(kCount, 3);
+  x[5] = 1000;  // spoils its own group alone
+  for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+    std::vector<uint8_t> values(kGroups * kInt8Group);
+    std::vector<float> scales(kGroups);
+    kernels->quantize(x.data(), kCount, values.data(), scales.data());
+    EXPECT_LT(scales[1], 0.2f);
+    for (int64_t i = 0; i < kGroups * kInt8Group; ++i) {
+      const float scale = scales[i / kInt8Group];
+      const float back = static_cast<float>(values[i] - 128) * scale;
+      EXPECT_NEAR(back, i < kCount ? x[i] : 0, scale * 0.5001f) << i;
+    }
+  }
+}
+
+TEST(Int8Kernels, ARowOfZerosStaysZero) {
+  const std::vector<float> x(kInt8Group);
+  for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+    std::vector<uint8_t> values(kInt8Group);
+    float scale = 1;
+    kernels->quantize(x.data(), kInt8Group, values.data(), &scale);
+    EXPECT_EQ(scale, 0);
+    for (const uint8_t value : values) EXPECT_EQ(value, 128);
+  }
+}
+
+TEST(Int8Kernels, NormHasMeanZeroAndDeviationOne) {
+  for (const int64_t count : {16, 100, 256}) {
+    const std::vector<float> x = Normal(count, 5), gain(count, 2), bias(count, 0.5f);
+    for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+      std::vector<float> y(count);
+      kernels->normalize(x.data(), gain.data(), bias.data(), 1e-5f, count, y.data());
+      double sum = 0, squares = 0;
+      for (const float value : y) sum += value;
+      for (const float value : y) squares += (value - 0.5) * (value - 0.5);
+      EXPECT_NEAR(sum / static_cast<double>(count), 0.5, 1e-5);
+      EXPECT_NEAR(squares / static_cast<double>(count), 4, 1e-3);
+    }
+  }
+}
+
+// One block of any number of rows: whole numbers and scales by plain arithmetic.
+class Product {
+ public:
+  Product(int64_t rows, int64_t groups) : rows_(rows), groups_(groups) {
+    std::mt19937 random(11);
+    std::uniform_int_distribution<int> whole(-127, 127);
+    for (int64_t i = 0; i < rows * in(); ++i)
+      x_.push_back(static_cast<uint8_t>(whole(random) + 128));
+    for (int64_t i = 0; i < kInt8Columns * in(); ++i)
+      w_.push_back(static_cast<int8_t>(whole(random)));
+    row_scales_ = Normal(rows * groups, 0.01f);
+    offsets_.assign(groups * kInt8Columns, 0);
+    for (int64_t n = 0; n < kInt8Columns; ++n) {
+      for (int64_t k = 0; k < in(); ++k)
+        offsets_[k / kInt8Group * kInt8Columns + n] -= 128 * Weight(n, k);
+    }
+  }
+
+  std::vector<float> Run(const Int8Kernels& kernels) const {
+    std::vector<float> sums(rows_ * kInt8Columns, NAN);
+    kernels.multiply({x_.data(), row_scales_.data(), groups_, rows_},
+                     {w_.data(), offsets_.data(), kInt8Columns}, sums.data());
+    return sums;
+  }
+
+  double Exact(int64_t row, int64_t n) const {
+    double sum = 0;
+    for (int64_t k = 0; k < in(); ++k) {
+      sum += static_cast<double>(x_[row * in() + k] - 128) * Weight(n, k) *
+             row_scales_[row * groups_ + k / kInt8Group];
+    }
+    return sum;
+  }
+
+ private:
+  int64_t in() const { return groups_ * kInt8Group; }
+  // By the order that Int8ColumnBlock describes.
+  int Weight(int64_t n, int64_t k) const {
+    return w_[((n / kInt8Panel * in() / 4 + k / 4) * kInt8Panel + n % kInt8Panel) * 4 + k % 4];
+  }
+
+  const int64_t rows_, groups_;
+  std::vector<uint8_t> x_;
+  std::vector<int8_t> w_;
+  std::vector<float> row_scales_;
+  std::vector<int32_t> offsets_;
+};
+
+// Breaks where a row, a panel or a group is left out or read from another's place.
+TEST(Int8Kernels, ProductsAreThoseOfTheWholeNumbers) {
+  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 48}) {
+    for (const int64_t groups : {1, 4, 5}) {
+      const Product product(rows, groups);
+      for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+        const std::vector<float> sums = product.Run(*kernels);
+        for (int64_t i = 0; i < rows * kInt8Columns; ++i) {
+          const double exact = product.Exact(i / kInt8Columns, i % kInt8Columns);
+          ASSERT_NEAR(sums[i], exact, 1e-5 * std::fabs(exact) + 0.02)
+              << rows << ' ' << groups << ' ' << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(Int8Kernels, KernelsOfTheCpuGiveTheBitsOfThePlainLoops) {
+  if (!CpuHasVnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
+  const Product product(48, 5);
+  EXPECT_EQ(product.Run(*VnniInt8Kernels()), product.Run(PortableInt8Kernels()));
+}
+
+// Breaks where outputs beyond the last are written, or a bias is another column's.
+TEST(Int8Kernels, SumsAreScaledStoredAndAdded) {
+  const std::vector<float> sums = Normal(kInt8Columns, 10), scales = Normal(kInt8Columns, 1),
+                           bias = Normal(kInt8Columns, 1);
+  for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+    for (const int64_t columns : {1, 16, 77, 128}) {
+      std::vector<float> stored(kInt8Columns, 7), added(kInt8Columns, 7), bare(kInt8Columns, 7);
+      kernels->store(sums.data(), {scales.data(), bias.data(), columns}, stored.data());
+      kernels->add(sums.data(), {scales.data(), bias.data(), columns}, added.data());
+      kernels->store(sums.data(), {scales.data(), nullptr, columns}, bare.data());
+      for (int64_t i = 0; i < kInt8Columns; ++i) {
+        const float product = i < columns ? sums[i] * scales[i] : 0;
+        EXPECT_NEAR(stored[i], i < columns ? product + bias[i] : 7, 1e-4);
+        EXPECT_NEAR(added[i], i < columns ? 7 + product + bias[i] : 7, 1e-4);
+        EXPECT_NEAR(bare[i], i < columns ? product : 7, 1e-4);
+      }
+    }
+  }
+}
+
+TEST(Int8Kernels, GeluIsByErf) {
+  const std::vector<float> ones(kInt8Columns, 1);
+  for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+    for (double begin = -20; begin < 20; begin += 0.25 * kInt8Columns / 128) {
+      std::vector<float> x(kInt8Columns);
+      for (int64_t i = 0; i < kInt8Columns; ++i) x[i] = static_cast<float>(begin + i / 512.0);
+      std::vector<float> y = x;
+      kernels->gelu(y.data(), {ones.data(), nullptr, kInt8Columns - 1});
+      for (int64_t i = 0; i + 1 < kInt8Columns; ++i) {
+        EXPECT_NEAR(y[i], x[i] * 0.5 * (1 + std::erf(x[i] / std::sqrt(2.0))),
+                    7e-7 * std::max(5.5f, std::fabs(x[i])))
+            << x[i];
+      }
+      EXPECT_EQ(y.back(), 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace magnet
