@@ -130,6 +130,7 @@ struct GeneratorOptions {
   // is one whose kernels compute in `precision`; cuda says why there is none.
   std::string device = "cpu";
   // Of the transformer's arithmetic; GPU: float16. In bfloat16 the codec's decoder goes along.
+  // FAILED_PRECONDITION where the CPU has no instructions for int8.
   Precision precision = Precision::kFloat32;
   int num_threads = 0;             // of the tensor library; 0: one per core. Process-wide.
   int prompt_cache_entries = 256;  // encoded texts kept; 0: none

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "model/magnet/full_attention.h"
+
 namespace magnet {
 namespace {
 
@@ -71,6 +73,10 @@ torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, cons
     return AttendToRanges(q.to(torch::kFloat), k.to(torch::kFloat), v.to(torch::kFloat),
                           visibility.ranges, num_heads)
         .to(q.scalar_type());
+  }
+  if (!visibility.mask.defined() && !torch::GradMode::is_enabled() &&
+      CanAttendToAll(q, num_heads)) {
+    return AttendToAll(q, k, v, num_heads);
   }
   return MergeHeads(Attend(SplitHeads(q, num_heads), SplitHeads(k, num_heads),
                            SplitHeads(v, num_heads), visibility.mask, packed));
