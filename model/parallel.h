@@ -10,9 +10,10 @@
 namespace magnet {
 
 // Calls task(0) .. task(num_tasks - 1), on as many threads as at::get_num_threads() says, each
-// taking the next task when it has finished one; returns when all have. Tasks must not throw,
-// and must use no tensor operations, data pointers alone. Inside another parallel region: a
-// plain loop.
+// taking the next task when it has finished one; returns when all have. Tasks must not throw.
+// Their threads know nothing of the caller's modes of torch (gradients, inference): a task that
+// computes with tensors, which it does on its thread alone, sets its own. Inside another parallel
+// region: a plain loop.
 void RunTasks(int64_t num_tasks, absl::FunctionRef<void(int64_t)> task);
 
 // Splits 0 .. count - 1 into tasks of `grain` in a row (the last may be shorter), and calls

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/audio/audio_file.h"
 #include "model/audio/resampler.h"
+#include "model/parallel.h"
 #include "model/torch.h"
 #include "model/torch_errors.h"
 #include "train/cli/flag_set.h"
@@ -50,10 +51,7 @@ class Encoder {
 
   // Encodes and writes what was added, in that order.
   absl::Status Flush() {
-    at::parallel_for(0, static_cast<int64_t>(waiting_.size()), /*grain_size=*/1,
-                     [this](int64_t begin, int64_t end) {
-                       for (int64_t i = begin; i < end; ++i) Encode(waiting_[i]);
-                     });
+    RunTasks(static_cast<int64_t>(waiting_.size()), [this](int64_t i) { Encode(waiting_[i]); });
     for (const Clip& clip : waiting_) {
       if (!clip.status.ok()) return clip.status;
       if (!clip.codes.defined()) {
@@ -88,6 +86,8 @@ class Encoder {
     clip.status = samples.status();
     if (!samples.ok()) return;
     clip.status = CatchTorchErrors(clip.row->location, [&] {
+      // Of this thread: one of many, which know nothing of the caller's modes.
+      const torch::InferenceMode inference;
       const torch::Tensor wave = torch::tensor(*samples).view({1, 1, -1}).to(device_);
       clip.codes = codec_->Encode(wave)[0].cpu();
       return absl::OkStatus();
