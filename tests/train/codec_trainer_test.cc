@@ -252,8 +252,8 @@ TEST_F(CodecTrainerTest, ASpectralCodebookTellsTonesWhateverTheirPhase) {
   const auto trainer = Trainer();
   const auto first = trainer->Step(0);
   ASSERT_TRUE(first.ok()) << first.status();
-  Run(*trainer, 1, 120);
-  const auto last = trainer->Step(120);
+  Run(*trainer, 1, 160);
+  const auto last = trainer->Step(160);
   ASSERT_TRUE(last.ok()) << last.status();
   EXPECT_LT(last->metrics.at("spectral_loss"), 0.3 * first->metrics.at("spectral_loss"));
   EncodecModel codec = CodecOf(*trainer, config_.codec);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/int8/int8_kernels.h"
 #include "model/precision.h"
 #include "tests/model/cli/magnet_model_program.h"
 
@@ -76,7 +77,7 @@ TEST_F(GenerationOptionsTest, SomeChangeNothing) {
 // A machine would compute in a type that it has no instructions for, or not in the fastest.
 TEST_F(GenerationOptionsTest, AutoTakesWhatTheCpuGainsBy) {
   const std::string one_thread = std::string(kDrawn) + "--threads 1 ";
-  const std::string chosen = CpuGainsByBFloat16() ? "bfloat16" : "float32";
+  const std::string chosen = CpuGainsByBFloat16() ? "bfloat16" : CpuHasVnni() ? "int8" : "float32";
   EXPECT_EQ(Codes(one_thread + "--precision auto"), Codes(one_thread + "--precision " + chosen));
 }
 
@@ -131,7 +132,7 @@ TEST_F(GenerationOptionsTest, NonsenseIsRefusedByName) {
       {"-p x --temperature 2 --greedy", 2, "--temperature"},
       {"-p x --neighbour-weight 1", 1, "neighbour_weight: expected 0, as this model has"},
       {"-p x --span-score mean", 2, "--span-score"},
-      {"-p x --precision int8", 2, "--precision"},
+      {"-p x --precision int4", 2, "--precision"},
       {"-p x --threads -1", 2, "--threads"},
       {"-p x --schedule odd", 2, "--schedule"},
   };
