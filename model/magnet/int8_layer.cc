@@ -1,7 +1,5 @@
 #include "model/magnet/int8_layer.h"
 
-#include <string>
-
 namespace magnet {
 namespace {
 

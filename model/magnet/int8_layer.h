@@ -8,6 +8,9 @@
 #ifndef MAGNET_MODEL_MAGNET_INT8_LAYER_H_
 #define MAGNET_MODEL_MAGNET_INT8_LAYER_H_
 
+#include <memory>
+#include <string>
+
 #include "model/int8/int8_weight.h"
 #include "model/magnet/attention.h"
 #include "model/torch.h"
