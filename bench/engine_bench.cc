@@ -70,10 +70,7 @@ ModelConfig ReleasedShape(const BenchOptions& options) {
 }
 
 CpuPrecision Named(const std::string& dtype) {
-  const Precision asked = dtype == "int8"       ? Precision::kInt8
-                          : dtype == "bfloat16" ? Precision::kBFloat16
-                                                : Precision::kFloat32;
-  const auto found = PrecisionOnCpu(asked);
+  const auto found = PrecisionOnCpu(PrecisionNames().at(dtype));
   TORCH_CHECK(found.ok(), found.status().message());
   return *found;
 }

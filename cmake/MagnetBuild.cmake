@@ -90,3 +90,15 @@ function(magnet_configure_target name uses_torch plain_sources)
     target_precompile_headers(${name} REUSE_FROM magnet_torch_headers)
   endif()
 endfunction()
+
+# magnet_compile_for_avx512(FILE [FLAG ...])
+# One of the folder's PLAIN_SOURCES: with AVX-512 F, BW, DQ and VL (CpuHasAvx512) and what FLAGs add. Such a
+# file must call nothing that is defined in a header for all, or other files might be linked with its copy.
+function(magnet_compile_for_avx512 file)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    return()
+  endif()
+  # The last two: GCC 12 warns of its own headers, which start from registers of any content.
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS
+    "-O3;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;${ARGN};-Wno-uninitialized;-Wno-maybe-uninitialized")
+endfunction()

@@ -1,28 +1,8 @@
 #include "model/precision.h"
 
-#include "model/int8/int8_kernels.h"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
+#include "model/cpu_features.h"
 
 namespace magnet {
-
-// CPUID leaf 7: AMX-BF16 is edx bit 22 of subleaf 0, AVX512_BF16 eax bit 5 of subleaf 1.
-bool CpuGainsByBFloat16() {
-#if defined(__x86_64__)
-  // What LibTorch asks for besides; tells also whether the system keeps such registers.
-  if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
-      !__builtin_cpu_supports("avx512dq")) {
-    return false;
-  }
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0) return true;
-  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1) != 0) return true;
-#endif
-  return false;
-}
-
 namespace {
 
 Precision FastestOnCpu() {
@@ -31,6 +11,16 @@ Precision FastestOnCpu() {
 }
 
 }  // namespace
+
+const std::map<std::string, Precision>& PrecisionNames() {
+  static const auto* const names =
+      new std::map<std::string, Precision>{{"auto", Precision::kAuto},
+                                           {"float32", Precision::kFloat32},
+                                           {"bfloat16", Precision::kBFloat16},
+                                           {"float16", Precision::kFloat16},
+                                           {"int8", Precision::kInt8}};
+  return *names;
+}
 
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
   const Precision precision = asked == Precision::kAuto ? FastestOnCpu() : asked;

@@ -2,18 +2,21 @@
 #ifndef MAGNET_MODEL_PRECISION_H_
 #define MAGNET_MODEL_PRECISION_H_
 
+#include <map>
+#include <string>
+
 #include "absl/status/statusor.h"
 
 namespace magnet {
 
 // kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with
-// AVX-512 VNNI (CpuHasVnni); all else in float32.
+// AVX-512 VNNI (CpuHasVnni, model/cpu_features.h); all else in float32.
 // kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
 // (CpuGainsByBFloat16), else int8 where it has those, else float32.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
-// The CPU has matrix instructions for bfloat16 (AMX or AVX-512 BF16).
-bool CpuGainsByBFloat16();
+// By the names that options have: auto, bfloat16, float16, float32, int8.
+const std::map<std::string, Precision>& PrecisionNames();
 
 // How the transformer's weights are laid out anew for inference.
 enum class WeightPacking { kNone, kBFloat16, kInt8 };

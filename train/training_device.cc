@@ -6,8 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "model/cpu_features.h"
 #include "model/device.h"
-#include "model/precision.h"
 
 namespace magnet {
 namespace {

@@ -3,7 +3,6 @@
 #define MAGNET_MODEL_CLI_PRECISION_OPTION_H_
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <string>
 
 #include "model/precision.h"
@@ -12,15 +11,9 @@ namespace magnet {
 
 // Adds the option, by default auto, which is stored in `precision`.
 inline void AddPrecisionOption(CLI::App& command, Precision& precision, const std::string& what) {
-  static const auto* const names =
-      new std::map<std::string, Precision>{{"auto", Precision::kAuto},
-                                           {"float32", Precision::kFloat32},
-                                           {"bfloat16", Precision::kBFloat16},
-                                           {"float16", Precision::kFloat16},
-                                           {"int8", Precision::kInt8}};
   precision = Precision::kAuto;
   command.add_option("--precision", precision, what)
-      ->transform(CLI::CheckedTransformer(*names, CLI::ignore_case))
+      ->transform(CLI::CheckedTransformer(PrecisionNames(), CLI::ignore_case))
       ->default_str("auto");
 }
 

@@ -1,15 +1,8 @@
 #include "model/int8/int8_kernels.h"
 
-namespace magnet {
+#include "model/cpu_features.h"
 
-bool CpuHasVnni() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-#else
-  return false;
-#endif
-}
+namespace magnet {
 
 const Int8Kernels& BestInt8Kernels() {
   static const Int8Kernels* const best = CpuHasVnni() ? VnniInt8Kernels() : nullptr;

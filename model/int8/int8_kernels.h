@@ -66,11 +66,9 @@ struct Int8Kernels {
 // Plain loops: what the others are compared with.
 const Int8Kernels& PortableInt8Kernels();
 
-// AVX-512 VNNI; null where this program was not built for x86-64. Needs CpuHasVnni().
+// AVX-512 VNNI; null where this program was not built for x86-64. Needs CpuHasVnni()
+// (model/cpu_features.h).
 const Int8Kernels* VnniInt8Kernels();
-
-// The CPU multiplies 8-bit numbers by AVX-512 VNNI, four times as many at once as float32.
-bool CpuHasVnni();
 
 // VnniInt8Kernels where the CPU has VNNI, else the portable ones.
 const Int8Kernels& BestInt8Kernels();

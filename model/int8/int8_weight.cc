@@ -40,9 +40,6 @@ class Packer {
   const int64_t padded_out_, padded_in_;
 };
 
-using UseSums =
-    absl::FunctionRef<void(int64_t row, int64_t column, const Int8Output& output, float* sums)>;
-
 }  // namespace
 
 Int8Weight::Int8Weight(const torch::Tensor& weight, const torch::Tensor& bias)

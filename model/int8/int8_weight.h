@@ -29,12 +29,11 @@ class Int8Weight {
   int64_t num_bytes() const;
 
  private:
-  // Calls `use` for each row of each block of sums, on many threads: with the row, the block's
-  // first column, and sums [kInt8Columns] that it may overwrite.
-  void ForEachRowOfSums(
-      const QuantizedRows& x,
-      absl::FunctionRef<void(int64_t row, int64_t column, const Int8Output& output, float* sums)>
-          use) const;
+  // Takes a row of a block of sums, [kInt8Columns] from `column` on, and may overwrite it.
+  using UseSums =
+      absl::FunctionRef<void(int64_t row, int64_t column, const Int8Output& output, float* sums)>;
+  // Calls `use` for each row of each block of sums, on many threads.
+  void ForEachRowOfSums(const QuantizedRows& x, UseSums use) const;
 
   int64_t out_ = 0;
   torch::Tensor values_;   // [column blocks, 2, groups * kInt8Group / 4, kInt8Panel, 4] int8

@@ -4,21 +4,14 @@
 
 #if defined(__AVX512VNNI__)
 
-#include <immintrin.h>
+#include "model/avx512_lanes.h"
 
 namespace magnet {
 namespace {
 
-constexpr int64_t kLanes = 16;
 constexpr int64_t kRowsAtOnce = 6;  // with four vectors of outputs, 24 of the 32 registers
-constexpr int64_t kGroupsAtOnce =
-    4;  // 32 KiB of a panel, which stays in L1 for all rows of a block
-
-// Lanes of the last `count` columns.
-__mmask16 First(int64_t count) {
-  if (count >= kLanes) return static_cast<__mmask16>(0xffff);
-  return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
-}
+// 32 KiB of a panel, which stays in L1 for all rows of a block.
+constexpr int64_t kGroupsAtOnce = 4;
 
 struct Sums {
   __m512i s0, s1, s2, s3;

@@ -10,7 +10,7 @@ enum class Activation { kNone, kGelu };
 
 // A weight [out, in] in bfloat16 that oneDNN has put in its own order once. An unpacked one
 // is put in order by every product: at D 1024, 29 MB a layer, as long as a third of the
-// products themselves. Needs CpuGainsByBFloat16 (model/precision.h). Immutable; any thread.
+// products themselves. Needs CpuGainsByBFloat16 (model/cpu_features.h). Immutable; any thread.
 class PackedWeight {
  public:
   PackedWeight() = default;  // none

@@ -5,23 +5,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "model/cpu_features.h"
 #include "model/magnet/full_attention_kernel.h"
 #include "model/parallel.h"
 
 namespace magnet {
-namespace {
-
-bool CpuHasAvx512() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-#else
-  return false;
-#endif
-}
-
-}  // namespace
-
 bool CanAttendToAll(const torch::Tensor& q, int num_heads) {
   static const bool has_instructions = CpuHasAvx512();
   const int64_t width = q.size(-1) / num_heads;

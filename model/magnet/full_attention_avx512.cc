@@ -4,20 +4,13 @@
 
 #if defined(__AVX512F__)
 
-#include <immintrin.h>
+#include "model/avx512_lanes.h"
 
 namespace magnet {
 namespace {
 
-constexpr int64_t kLanes = 16;
-
 // Where nothing may be seen: its exponential is zero.
 constexpr float kUnseen = -1e30f;
-
-__mmask16 First(int64_t count) {
-  if (count >= kLanes) return static_cast<__mmask16>(0xffff);
-  return static_cast<__mmask16>(count <= 0 ? 0 : (1 << count) - 1);
-}
 
 // e^x for x <= 0, within 2 units of the last place. 2^f by its series, |f| <= 1/2.
 inline __m512 Exp(__m512 x) {

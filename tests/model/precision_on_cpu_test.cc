@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "model/int8/int8_kernels.h"
+#include "model/cpu_features.h"
 #include "model/precision.h"
 
 namespace magnet {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/cpu_features.h"
 #include "model/generator.h"
-#include "model/int8/int8_kernels.h"
 #include "tests/testing/reference_fixture.h"
 
 namespace magnet {

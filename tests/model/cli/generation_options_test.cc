@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/int8/int8_kernels.h"
-#include "model/precision.h"
+#include "model/cpu_features.h"
 #include "tests/model/cli/magnet_model_program.h"
 
 namespace magnet {

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "model/cpu_features.h"
+
 namespace magnet {
 namespace {
 

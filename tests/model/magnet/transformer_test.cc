@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "model/cpu_features.h"
 #include "model/precision.h"
 
 namespace magnet {
