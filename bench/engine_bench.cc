@@ -10,7 +10,8 @@
 //   codec_chunks  the same in chunks of 50 frames, as it is streamed
 //   clip        a whole window from codes to sound: 50 steps, sampling included
 // Prints the medians; or, with --serve, reads names from its input and answers
-// each with one time, so that bench/compare.py can take turns with the reference.
+// each with one time, so that bench/compare.py can take turns with the reference;
+// or, with --write, measures nothing and writes that model, for bench/memory.py.
 #include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
@@ -23,6 +24,8 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "model/bundle.h"
+#include "model/checkpoint/file_bytes.h"
 #include "model/clip_generation.h"
 #include "model/heap.h"
 #include "model/precision.h"
@@ -42,6 +45,7 @@ struct BenchOptions {
   int repeats = 3, threads = 0;
   std::string dtype = "float32";
   bool clip = false, serve = false;
+  std::string write_folder, tokenizer_file;
 };
 
 ModelConfig ReleasedShape(const BenchOptions& options) {
@@ -218,6 +222,27 @@ void Serve(const EngineBench& bench) {
   }
 }
 
+// As a bundle in bfloat16, the type that models are released in or converted to.
+absl::Status WriteModel(const BenchOptions& options) {
+  const auto spiece = FileBytes::Map(options.tokenizer_file);
+  if (!spiece.ok()) return spiece.status();
+  Bundle bundle;
+  bundle.config = ReleasedShape(options);
+  bundle.lm = ModuleTensors(*MagnetTransformer(bundle.config.lm));
+  bundle.codec = ModuleTensors(*EncodecModel(bundle.config.codec));
+  T5Encoder text(bundle.config.text_encoder);
+  text->ResetParameters();
+  bundle.text_encoder = ModuleTensors(*text);
+  bundle.spiece_model = std::string((*spiece)->bytes());
+  return WriteBundle(bundle, torch::kBFloat16, options.write_folder);
+}
+
+int Write(const BenchOptions& options) {
+  const absl::Status written = WriteModel(options);
+  if (!written.ok()) std::cerr << "magnet-engine-bench: " << written.message() << "\n";
+  return written.ok() ? 0 : 1;
+}
+
 void Run(const BenchOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   const torch::NoGradGuard no_grad;
@@ -253,7 +278,12 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--clip", options.clip, "Also a whole clip of 50 steps");
   app.add_flag("--serve", options.serve, "Answer names from the input with seconds");
+  auto* const write = app.add_option("--write", options.write_folder,
+                                     "Write the model to this folder as a bundle, and stop");
+  app.add_option("--tokenizer", options.tokenizer_file, "SentencePiece model of that bundle")
+      ->needs(write);
   CLI11_PARSE(app, argc, argv);
+  if (!options.write_folder.empty()) return magnet::Write(options);
   magnet::Run(options);
   return 0;
 }

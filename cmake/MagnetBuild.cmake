@@ -91,14 +91,20 @@ function(magnet_configure_target name uses_torch plain_sources)
   endif()
 endfunction()
 
-# magnet_compile_for_avx512(FILE [FLAG ...])
-# One of the folder's PLAIN_SOURCES: with AVX-512 F, BW, DQ and VL (CpuHasAvx512) and what FLAGs add. Such a
-# file must call nothing that is defined in a header for all, or other files might be linked with its copy.
-function(magnet_compile_for_avx512 file)
+# magnet_compile_for(avx2|avx512 FILE [FLAG ...])
+# One of the folder's PLAIN_SOURCES: with AVX2 and FMA (CpuHasAvx2), or with AVX-512 F, BW, DQ and VL besides
+# (CpuHasAvx512), and what FLAGs add. Such a file must call nothing that is defined in a header for all, or other
+# files might be linked with its copy.
+function(magnet_compile_for instructions file)
   if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     return()
   endif()
-  # The last two: GCC 12 warns of its own headers, which start from registers of any content.
-  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS
-    "-O3;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;${ARGN};-Wno-uninitialized;-Wno-maybe-uninitialized")
+  set(flags -O3 -mavx2 -mfma ${ARGN})
+  if(instructions STREQUAL "avx512")
+    # The last two: GCC 12 warns of its own headers, which start from registers of any content.
+    list(APPEND flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -Wno-uninitialized -Wno-maybe-uninitialized)
+  elseif(NOT instructions STREQUAL "avx2")
+    message(FATAL_ERROR "magnet_compile_for: expected avx2 or avx512, found ${instructions}")
+  endif()
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")
 endfunction()

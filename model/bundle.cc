@@ -49,16 +49,29 @@ absl::StatusOr<Files> MapFiles(const std::string& folder) {
   return files;
 }
 
+// A part at a time, or all of the bundle would be in memory before the first weight is loaded.
+std::string HashFile(FileBytes& file) {
+  constexpr size_t kPart = size_t{8} << 20;
+  const std::string_view bytes = file.bytes();
+  Sha256 hash;
+  for (size_t begin = 0; begin < bytes.size(); begin += kPart) {
+    hash.Add(bytes.substr(begin, kPart));
+    file.Release(begin, std::min(begin + kPart, bytes.size()));
+  }
+  return hash.Hex();
+}
+
 // Several files at once, for a gigabyte takes a second; the largest first, or it would end last.
 Checksums HashFiles(const Files& files) {
   Checksums sums;
-  std::vector<std::pair<std::string_view, std::string*>> work;
-  for (const auto& [name, file] : files) work.emplace_back(file->bytes(), &sums[name]);
-  std::sort(work.begin(), work.end(),
-            [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  std::vector<std::pair<FileBytes*, std::string*>> work;
+  for (const auto& [name, file] : files) work.emplace_back(file.get(), &sums[name]);
+  std::sort(work.begin(), work.end(), [](const auto& a, const auto& b) {
+    return a.first->bytes().size() > b.first->bytes().size();
+  });
   std::atomic<size_t> next = 0;
   const auto hash = [&] {
-    for (size_t i = next++; i < work.size(); i = next++) *work[i].second = Sha256Hex(work[i].first);
+    for (size_t i = next++; i < work.size(); i = next++) *work[i].second = HashFile(*work[i].first);
   };
   std::vector<std::jthread> others;
   const size_t most = std::min<size_t>(work.size(), std::thread::hardware_concurrency());

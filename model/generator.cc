@@ -163,8 +163,24 @@ absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& gene
   return samples;
 }
 
-absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Placement& placement,
-                             Engine& engine) {
+// In a packing: each layer as soon as it is loaded, so that no two lie in memory unpacked.
+absl::Status LoadWeights(Bundle& bundle, const std::string& folder, WeightPacking packing,
+                         MagnetTransformer& transformer) {
+  const std::string source = folder + "/lm.safetensors";
+  if (packing == WeightPacking::kNone) {
+    return LoadModule(std::move(bundle.lm), source, *transformer);
+  }
+  const absl::Status loaded =
+      LoadModule(std::move(bundle.lm), source, *transformer, [packing](torch::nn::Module& part) {
+        if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(packing);
+      });
+  if (loaded.ok()) transformer->Pack(packing);
+  return loaded;
+}
+
+// Returns the bytes of its weights. In bfloat16 they are as many packed as not.
+absl::StatusOr<int64_t> LoadTransformer(Bundle& bundle, const std::string& folder,
+                                        Placement& placement, Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
   if (placement.kernels == nullptr) {
     engine.transformer->ComputeIn(placement.dtype);
@@ -172,34 +188,35 @@ absl::Status LoadTransformer(const Bundle& bundle, const std::string& folder, Pl
     engine.transformer->to(placement.dtype);
   }
   engine.transformer->eval();
-  const absl::Status loaded =
-      LoadModule(bundle.lm, folder + "/lm.safetensors", *engine.transformer);
+  const int64_t unpacked = ModuleBytes(*engine.transformer);
+  const absl::Status loaded = LoadWeights(bundle, folder, placement.packing, engine.transformer);
   if (!loaded.ok()) return loaded;
   engine.transformer->to(placement.device);
   if (placement.kernels != nullptr) {
     engine.packed =
         std::make_unique<PackedTransformer>(engine.transformer, std::move(placement.kernels));
   }
-  return absl::OkStatus();
+  if (placement.packing != WeightPacking::kInt8) return unpacked;
+  return ModuleBytes(*engine.transformer) + engine.transformer->int8_bytes();
 }
 
-absl::Status LoadCodec(const Bundle& bundle, const std::string& folder, const Placement& placement,
+absl::Status LoadCodec(Bundle& bundle, const std::string& folder, const Placement& placement,
                        Engine& engine) {
   engine.codec = EncodecModel(bundle.config.codec);
   engine.codec->eval();
   const absl::Status loaded =
-      LoadModule(bundle.codec, folder + "/codec.safetensors", *engine.codec);
+      LoadModule(std::move(bundle.codec), folder + "/codec.safetensors", *engine.codec);
   if (!loaded.ok()) return loaded;
   engine.codec->to(placement.device);
   if (placement.device.is_cpu()) engine.codec->DecodeIn(placement.decoder_dtype);
   return absl::OkStatus();
 }
 
-absl::Status LoadText(const Bundle& bundle, const std::string& folder,
-                      const GeneratorOptions& options, torch::Device device, Engine& engine) {
+absl::Status LoadText(Bundle& bundle, const std::string& folder, const GeneratorOptions& options,
+                      torch::Device device, Engine& engine) {
   T5Encoder encoder(bundle.config.text_encoder);
   const absl::Status loaded =
-      LoadModule(bundle.text_encoder, folder + "/text_encoder.safetensors", *encoder);
+      LoadModule(std::move(bundle.text_encoder), folder + "/text_encoder.safetensors", *encoder);
   if (!loaded.ok()) return loaded;
   encoder->to(device);
   auto tokenizer = T5Tokenizer::FromSerialized(bundle.spiece_model);
@@ -215,31 +232,23 @@ absl::Status LoadText(const Bundle& bundle, const std::string& folder,
   return absl::OkStatus();
 }
 
-// Returns the bytes of its weights. In bfloat16 they are as many packed as not.
-int64_t PackTransformer(WeightPacking packing, MagnetTransformerImpl& transformer) {
-  const int64_t unpacked = ModuleBytes(transformer);
-  if (packing == WeightPacking::kNone) return unpacked;
-  transformer.Pack(packing);
-  if (packing == WeightPacking::kBFloat16) return unpacked;
-  return ModuleBytes(transformer) + transformer.int8_bytes();
-}
-
 absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOptions& options,
                                    Placement placement, Engine& engine) {
-  const auto bundle = OpenBundle(folder);
+  auto bundle = OpenBundle(folder);
   if (!bundle.ok()) return bundle.status();
   const torch::NoGradGuard no_grad;
   const UninitializedWeights unset;
   engine.config = bundle->config;
   engine.limits = options.limits;
-  if (auto s = LoadTransformer(*bundle, folder, placement, engine); !s.ok()) return s;
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : bundle->text_encoder) bytes += 4 * tensor.numel();
+  const auto transformer_bytes = LoadTransformer(*bundle, folder, placement, engine);
+  if (!transformer_bytes.ok()) return transformer_bytes.status();
   if (auto s = LoadCodec(*bundle, folder, placement, engine); !s.ok()) return s;
   if (auto s = LoadText(*bundle, folder, options, placement.device, engine); !s.ok()) {
     return s;
   }
-  int64_t bytes = ModuleBytes(*engine.codec);
-  for (const auto& [name, tensor] : bundle->text_encoder) bytes += 4 * tensor.numel();
-  return bytes + PackTransformer(placement.packing, *engine.transformer);
+  return bytes + *transformer_bytes + ModuleBytes(*engine.codec);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder,

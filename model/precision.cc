@@ -7,7 +7,7 @@ namespace {
 
 Precision FastestOnCpu() {
   if (CpuGainsByBFloat16()) return Precision::kBFloat16;
-  return CpuHasVnni() ? Precision::kInt8 : Precision::kFloat32;
+  return CpuHasAvx2() ? Precision::kInt8 : Precision::kFloat32;
 }
 
 }  // namespace
@@ -26,9 +26,9 @@ absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
   const Precision precision = asked == Precision::kAuto ? FastestOnCpu() : asked;
   CpuPrecision found;
   if (precision == Precision::kInt8) {
-    if (!CpuHasVnni()) {
+    if (!CpuHasAvx2()) {
       return absl::FailedPreconditionError(
-          "precision int8: expected a CPU with AVX-512 VNNI, found one without; float32 is the "
+          "precision int8: expected a CPU with AVX2 and FMA, found one without; float32 is the "
           "fastest that every CPU has");
     }
     found.packing = WeightPacking::kInt8;

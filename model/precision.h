@@ -9,10 +9,10 @@
 
 namespace magnet {
 
-// kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with
-// AVX-512 VNNI (CpuHasVnni, model/cpu_features.h); all else in float32.
+// kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with AVX2, and
+// twice as fast with AVX-512 VNNI (model/cpu_features.h); all else in float32.
 // kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
-// (CpuGainsByBFloat16), else int8 where it has those, else float32.
+// (CpuGainsByBFloat16), else int8 where it has AVX2, else float32.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
 // By the names that options have: auto, bfloat16, float16, float32, int8.
@@ -28,7 +28,7 @@ struct CpuPrecision {
   Precision codec_decoder = Precision::kFloat32;
   WeightPacking packing = WeightPacking::kNone;
 };
-// FAILED_PRECONDITION where the CPU cannot: int8 without VNNI.
+// FAILED_PRECONDITION where the CPU cannot: int8 without AVX2.
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked);
 
 }  // namespace magnet

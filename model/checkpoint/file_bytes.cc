@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -49,6 +50,13 @@ std::shared_ptr<FileBytes> FileBytes::Own(std::string name, std::string bytes) {
   file->data_ = file->owned_.data();
   file->size_ = file->owned_.size();
   return file;
+}
+
+void FileBytes::Release(size_t begin, size_t end) {
+  if (!mapped_) return;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t first = (begin + page - 1) / page * page, last = end / page * page;
+  if (first < last) madvise(data_ + first, last - first, MADV_DONTNEED);
 }
 
 FileBytes::~FileBytes() {

@@ -32,6 +32,10 @@ class FileBytes {
   // Changing them changes no file: pages are copied when written to.
   char* mutable_data() { return data_; }
 
+  // Gives back the memory of bytes [begin, end), as far as whole pages of a mapped file lie in it.
+  // They are read from the file again when they are wanted; what was written to them is lost.
+  void Release(size_t begin, size_t end);
+
  private:
   FileBytes() = default;
 

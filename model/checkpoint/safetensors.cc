@@ -175,8 +175,8 @@ class Parser {
 
   absl::Status MakeTensor(const TensorEntry& entry) {
     const auto options = torch::TensorOptions().dtype(entry.dtype);
-    char* data = file_->mutable_data() + data_start_ + entry.begin;
-    const size_t num_bytes = entry.end - entry.begin;
+    const size_t begin = data_start_ + entry.begin, num_bytes = entry.end - entry.begin;
+    char* data = file_->mutable_data() + begin;
     if (entry.dtype == torch::kBool &&
         std::any_of(data, data + num_bytes, [](char byte) { return byte != 0 && byte != 1; })) {
       return TensorError(entry.name, "expected BOOL bytes of 0 and 1 only");
@@ -188,7 +188,9 @@ class Parser {
       if (num_bytes > 0) std::memcpy(tensor.data_ptr(), data, num_bytes);
     } else {
       tensor = torch::from_blob(
-          data, entry.shape, [file = file_](void*) {}, options);
+          data, entry.shape,
+          [file = file_, begin, end = begin + num_bytes](void*) { file->Release(begin, end); },
+          options);
     }
     return absl::OkStatus();
   }

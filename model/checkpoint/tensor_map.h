@@ -3,6 +3,7 @@
 #ifndef MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 #define MAGNET_MODEL_CHECKPOINT_TENSOR_MAP_H_
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -17,8 +18,12 @@ using TensorMap = std::map<std::string, torch::Tensor>;
 // names, converting the type to the module's. Every missing, left-over and
 // misshapen tensor is listed in one INVALID_ARGUMENT with expected and found
 // shapes; `source` (a file name) opens the message. Nothing is copied then.
-absl::Status LoadModule(const TensorMap& tensors, const std::string& source,
-                        torch::nn::Module& module);
+//
+// Each tensor of `tensors` is dropped when it has been copied: handed over by std::move, a mapped
+// file takes no more memory than one of its tensors. `loaded`, if given, is called for each
+// submodule when it is complete, before the next one is begun.
+absl::Status LoadModule(TensorMap tensors, const std::string& source, torch::nn::Module& module,
+                        const std::function<void(torch::nn::Module&)>& loaded = {});
 
 // All parameters and buffers of `module`, detached, by their full names.
 TensorMap ModuleTensors(const torch::nn::Module& module);

@@ -3,10 +3,19 @@
 #include "model/cpu_features.h"
 
 namespace magnet {
+namespace {
+
+const Int8Kernels& Choose() {
+  if (CpuHasAmxInt8()) return *AmxInt8Kernels();
+  if (CpuHasVnni()) return *VnniInt8Kernels();
+  return CpuHasAvx2() ? *Avx2Int8Kernels() : PortableInt8Kernels();
+}
+
+}  // namespace
 
 const Int8Kernels& BestInt8Kernels() {
-  static const Int8Kernels* const best = CpuHasVnni() ? VnniInt8Kernels() : nullptr;
-  return best != nullptr ? *best : PortableInt8Kernels();
+  static const Int8Kernels& best = Choose();
+  return best;
 }
 
 }  // namespace magnet

@@ -17,27 +17,44 @@ class Packer {
       : values_(values.data_ptr<int8_t>()),
         offsets_(offsets.data_ptr<int32_t>()),
         scales_(scales.data_ptr<float>()),
-        padded_out_(scales.numel()),
+        padded_out_(offsets.size(1)),
         padded_in_(offsets.size(0) * kInt8Group) {}
 
   void Pack(const float* weight, int64_t in, int64_t column) const {
-    float largest = 0;
-    for (int64_t k = 0; k < in; ++k) largest = std::max(largest, std::fabs(weight[k]));
-    scales_[column] = largest / 127;
-    const float inverse = largest > 0 ? 127 / largest : 0;
     int8_t* const panel = values_ + column / kInt8Panel * kInt8Panel * padded_in_;
-    for (int64_t k = 0; k < in; ++k) {
-      const auto q = static_cast<int8_t>(std::lrintf(weight[k] * inverse));
-      panel[k / 4 * 4 * kInt8Panel + column % kInt8Panel * 4 + k % 4] = q;
-      offsets_[k / kInt8Group * padded_out_ + column] -= 128 * q;
+    for (int64_t k = 0; k < in; k += kInt8Group) {
+      const int64_t at = k / kInt8Group * padded_out_ + column;
+      PackGroup(weight + k, std::min(kInt8Group, in - k),
+                panel + k * kInt8Panel + column % kInt8Panel * 4, scales_[at], offsets_[at]);
     }
   }
 
  private:
+  void PackGroup(const float* weight, int64_t size, int8_t* values, float& scale,
+                 int32_t& offset) const {
+    float largest = 0;
+    bool finite = true;
+    for (int64_t k = 0; k < size; ++k) {
+      largest = std::max(largest, std::fabs(weight[k]));
+      finite &= std::isfinite(weight[k]);
+    }
+    scale = finite ? largest / static_cast<float>(range_) : NAN;
+    if (!finite || largest == 0) return;
+    const float inverse = static_cast<float>(range_) / largest;
+    int32_t sum = 0;
+    for (int64_t k = 0; k < size; ++k) {
+      const auto q = static_cast<int8_t>(std::nearbyint(weight[k] * inverse));
+      values[k / 4 * 4 * kInt8Panel + k % 4] = q;
+      sum += q;
+    }
+    offset = -range_ * sum;
+  }
+
   int8_t* const values_;
   int32_t* const offsets_;
   float* const scales_;
   const int64_t padded_out_, padded_in_;
+  const int range_ = BestInt8Kernels().range;
 };
 
 }  // namespace
@@ -49,7 +66,7 @@ Int8Weight::Int8Weight(const torch::Tensor& weight, const torch::Tensor& bias)
   const int64_t padded_out = Blocks(out_, kInt8Columns) * kInt8Columns;
   values_ = torch::zeros({padded_out * groups * kInt8Group}, torch::kChar);
   offsets_ = torch::zeros({groups, padded_out}, torch::kInt);
-  scales_ = torch::zeros({padded_out}, torch::kFloat);
+  scales_ = torch::zeros({groups, padded_out}, torch::kFloat);
   if (bias.defined()) bias_ = bias.detach().to(torch::kFloat).contiguous().clone();
   const Packer packer(values_, offsets_, scales_);
   const float* const first = rows.data_ptr<float>();
@@ -76,12 +93,12 @@ void Int8Weight::ForEachRowOfSums(const QuantizedRows& x, UseSums use) const {
     const int64_t row = task % row_blocks * kInt8Rows, column = task / row_blocks * kInt8Columns;
     const int64_t count = std::min(kInt8Rows, x.count() - row);
     alignas(64) float sums[kInt8Rows * kInt8Columns];
-    kernels.multiply({values + row * padded_in, row_scales + row * groups, groups, count},
-                     {values_.data_ptr<int8_t>() + column * padded_in,
-                      offsets_.data_ptr<int32_t>() + column, scales_.numel()},
-                     sums);
-    const Int8Output output = {scales_.data_ptr<float>() + column,
-                               bias_.defined() ? bias_.data_ptr<float>() + column : nullptr,
+    kernels.multiply(
+        {values + row * padded_in, row_scales + row * groups, groups, count},
+        {values_.data_ptr<int8_t>() + column * padded_in, scales_.data_ptr<float>() + column,
+         offsets_.data_ptr<int32_t>() + column, offsets_.size(1)},
+        sums);
+    const Int8Output output = {bias_.defined() ? bias_.data_ptr<float>() + column : nullptr,
                                std::min(kInt8Columns, out_ - column)};
     for (int64_t i = 0; i < count; ++i) use(row + i, column, output, sums + i * kInt8Columns);
   });

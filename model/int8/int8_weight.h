@@ -9,14 +9,15 @@
 
 namespace magnet {
 
-// [out, in] in whole numbers of -127 .. 127 with a scale per output, in the order of
-// Int8ColumnBlock. Inputs are rows x [M, in]. Each product is one pass: sums are scaled, and
+// [out, in] in whole numbers with a scale per output and group, in the order of Int8ColumnBlock.
+// Inputs are rows x [M, in]. Each product is one pass: sums are scaled, and
 // added or activated, block by block while they are in the cache. What a row becomes does not
 // depend on the other rows or on the number of threads. Immutable; any thread.
 class Int8Weight {
  public:
   Int8Weight() = default;  // none
-  // `weight` [out, in] of any real type, `bias` [out] or undefined.
+  // `weight` [out, in] of any real type, `bias` [out] or undefined. An output with a weight that
+  // is not finite is never a number.
   Int8Weight(const torch::Tensor& weight, const torch::Tensor& bias);
 
   // x weight^T + bias: [M, out] float32.
@@ -38,7 +39,7 @@ class Int8Weight {
   int64_t out_ = 0;
   torch::Tensor values_;   // [column blocks, 2, groups * kInt8Group / 4, kInt8Panel, 4] int8
   torch::Tensor offsets_;  // [groups, column blocks * kInt8Columns] int32
-  torch::Tensor scales_;   // [column blocks * kInt8Columns] float32
+  torch::Tensor scales_;   // likewise, float32
   torch::Tensor bias_;     // [out] float32, or undefined
 };
 

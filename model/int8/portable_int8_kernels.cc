@@ -6,16 +6,22 @@
 namespace magnet {
 namespace {
 
+constexpr int kRange = 127;
+
+// What is no number counts as larger than all.
+float LargerMagnitude(float a, float b) { return a < b || std::isnan(b) ? b : a; }
+
 void Quantize(const float* x, int64_t count, uint8_t* values, float* scales) {
   for (int64_t begin = 0; begin < count; begin += kInt8Group, values += kInt8Group, ++scales) {
     const int64_t size = std::min(kInt8Group, count - begin);
     float largest = 0;
-    for (int64_t i = 0; i < size; ++i) largest = std::max(largest, std::fabs(x[begin + i]));
-    *scales = largest / 127;
-    const float inverse = largest > 0 ? 127 / largest : 0;
+    for (int64_t i = 0; i < size; ++i) largest = LargerMagnitude(largest, std::fabs(x[begin + i]));
+    *scales = largest / kRange;
+    const float inverse = largest > 0 ? kRange / largest : 0;
     for (int64_t i = 0; i < kInt8Group; ++i) {
-      const float q = i < size ? std::nearbyint(x[begin + i] * inverse) : 0;
-      values[i] = static_cast<uint8_t>(static_cast<int>(q) + 128);
+      const float q =
+          i < size && std::isfinite(largest) ? std::nearbyint(x[begin + i] * inverse) : 0;
+      values[i] = static_cast<uint8_t>(static_cast<int>(q) + kRange);
     }
   }
 }
@@ -40,11 +46,13 @@ float SumOfGroups(const Int8RowBlock& rows, int64_t row, const Int8ColumnBlock& 
       columns.values + column / kInt8Panel * kInt8Panel * in + column % kInt8Panel * 4;
   float sum = 0;
   for (int64_t g = 0; g < rows.groups; ++g) {
-    int32_t exact = columns.offsets[g * columns.offset_stride + column];
+    int32_t exact = columns.offsets[g * columns.stride + column];
     for (int64_t k = g * kInt8Group; k < (g + 1) * kInt8Group; ++k) {
       exact += x[k] * w[k / 4 * 4 * kInt8Panel + k % 4];
     }
-    sum = std::fma(static_cast<float>(exact), rows.scales[row * rows.groups + g], sum);
+    const float scale =
+        rows.scales[row * rows.groups + g] * columns.scales[g * columns.stride + column];
+    sum = std::fma(static_cast<float>(exact), scale, sum);
   }
   return sum;
 }
@@ -57,17 +65,16 @@ void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* s
   }
 }
 
-float Scaled(const float* sums, const Int8Output& output, int64_t column) {
-  const float bias = output.bias == nullptr ? 0 : output.bias[column];
-  return std::fma(sums[column], output.weight_scales[column], bias);
+float Biased(const float* sums, const Int8Output& output, int64_t column) {
+  return sums[column] + (output.bias == nullptr ? 0 : output.bias[column]);
 }
 
 void Store(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; ++i) y[i] = Scaled(sums, output, i);
+  for (int64_t i = 0; i < output.columns; ++i) y[i] = Biased(sums, output, i);
 }
 
 void Add(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; ++i) y[i] += Scaled(sums, output, i);
+  for (int64_t i = 0; i < output.columns; ++i) y[i] += Biased(sums, output, i);
 }
 
 float GeluOf(float x) {
@@ -80,14 +87,14 @@ float GeluOf(float x) {
 
 void Gelu(float* sums, const Int8Output& output) {
   for (int64_t i = 0; i < kInt8Columns; ++i) {
-    sums[i] = i < output.columns ? GeluOf(Scaled(sums, output, i)) : 0;
+    sums[i] = i < output.columns ? GeluOf(Biased(sums, output, i)) : 0;
   }
 }
 
 }  // namespace
 
 const Int8Kernels& PortableInt8Kernels() {
-  static constexpr Int8Kernels kKernels = {Quantize, Normalize, Multiply, Store, Add, Gelu};
+  static constexpr Int8Kernels kKernels = {kRange, Quantize, Normalize, Multiply, Store, Add, Gelu};
   return kKernels;
 }
 

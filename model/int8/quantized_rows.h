@@ -8,7 +8,7 @@ namespace magnet {
 
 // Shares its tensors. `groups` is the width in groups of kInt8Group, filled up with zeros.
 struct QuantizedRows {
-  torch::Tensor values;  // [M, groups * kInt8Group] uint8, 128 added
+  torch::Tensor values;  // [M, groups * kInt8Group] uint8, the range of BestInt8Kernels() added
   torch::Tensor scales;  // [M, groups] float32
 
   // Of `count` rows of `width` values, not yet set.

@@ -4,11 +4,12 @@
 
 #if defined(__AVX512VNNI__)
 
-#include "model/avx512_lanes.h"
+#include "model/int8/int8_row_kernels.h"
 
 namespace magnet {
 namespace {
 
+constexpr int kRange = 127;
 constexpr int64_t kRowsAtOnce = 6;  // with four vectors of outputs, 24 of the 32 registers
 // 32 KiB of a panel, which stays in L1 for all rows of a block.
 constexpr int64_t kGroupsAtOnce = 4;
@@ -40,19 +41,22 @@ inline void ScaleAndAdd(__m512i sums, __m512 scale, bool first, float* y) {
   _mm512_storeu_ps(y, _mm512_fmadd_ps(exact, scale, before));
 }
 
-inline void ScaleAndAdd(const Sums& sums, float scale, bool first, float* y) {
+inline void ScaleAndAdd(const Sums& sums, float scale, const float* weight_scales, bool first,
+                        float* y) {
   const __m512 spread = _mm512_set1_ps(scale);
-  ScaleAndAdd(sums.s0, spread, first, y);
-  ScaleAndAdd(sums.s1, spread, first, y + kLanes);
-  ScaleAndAdd(sums.s2, spread, first, y + 2 * kLanes);
-  ScaleAndAdd(sums.s3, spread, first, y + 3 * kLanes);
+  ScaleAndAdd(sums.s0, spread * Load(weight_scales), first, y);
+  ScaleAndAdd(sums.s1, spread * Load(weight_scales + kLanes), first, y + kLanes);
+  ScaleAndAdd(sums.s2, spread * Load(weight_scales + 2 * kLanes), first, y + 2 * kLanes);
+  ScaleAndAdd(sums.s3, spread * Load(weight_scales + 3 * kLanes), first, y + 3 * kLanes);
 }
 
 // One group of R rows with one panel: y [R, kInt8Panel], rows kInt8Columns apart. x: the rows'
-// values in this group, `stride` apart; scales likewise, `groups` apart.
+// values in this group, `stride` apart; scales likewise, `groups` apart. w, offsets and
+// weight_scales: of the panel in this group.
 template <int R>
 inline void MultiplyGroup(const uint8_t* x, int64_t stride, const float* scales, int64_t groups,
-                          const int8_t* w, const int32_t* offsets, bool first, float* y) {
+                          const int8_t* w, const int32_t* offsets, const float* weight_scales,
+                          bool first, float* y) {
   const Sums start = {_mm512_loadu_si512(offsets), _mm512_loadu_si512(offsets + kLanes),
                       _mm512_loadu_si512(offsets + 2 * kLanes),
                       _mm512_loadu_si512(offsets + 3 * kLanes)};
@@ -67,12 +71,16 @@ inline void MultiplyGroup(const uint8_t* x, int64_t stride, const float* scales,
     if constexpr (R > 4) r4 = AddRow(r4, x + 4 * stride, w0, w1, w2, w3);
     if constexpr (R > 5) r5 = AddRow(r5, x + 5 * stride, w0, w1, w2, w3);
   }
-  ScaleAndAdd(r0, scales[0], first, y);
-  if constexpr (R > 1) ScaleAndAdd(r1, scales[groups], first, y + kInt8Columns);
-  if constexpr (R > 2) ScaleAndAdd(r2, scales[2 * groups], first, y + 2 * kInt8Columns);
-  if constexpr (R > 3) ScaleAndAdd(r3, scales[3 * groups], first, y + 3 * kInt8Columns);
-  if constexpr (R > 4) ScaleAndAdd(r4, scales[4 * groups], first, y + 4 * kInt8Columns);
-  if constexpr (R > 5) ScaleAndAdd(r5, scales[5 * groups], first, y + 5 * kInt8Columns);
+  ScaleAndAdd(r0, scales[0], weight_scales, first, y);
+  if constexpr (R > 1) ScaleAndAdd(r1, scales[groups], weight_scales, first, y + kInt8Columns);
+  if constexpr (R > 2)
+    ScaleAndAdd(r2, scales[2 * groups], weight_scales, first, y + 2 * kInt8Columns);
+  if constexpr (R > 3)
+    ScaleAndAdd(r3, scales[3 * groups], weight_scales, first, y + 3 * kInt8Columns);
+  if constexpr (R > 4)
+    ScaleAndAdd(r4, scales[4 * groups], weight_scales, first, y + 4 * kInt8Columns);
+  if constexpr (R > 5)
+    ScaleAndAdd(r5, scales[5 * groups], weight_scales, first, y + 5 * kInt8Columns);
 }
 
 // R rows from `row` on with groups [begin, end) of one panel.
@@ -85,7 +93,8 @@ void MultiplyRows(const Int8RowBlock& rows, int64_t row, const int8_t* panel,
     MultiplyGroup<R>(rows.values + row * in + g * kInt8Group, in,
                      rows.scales + row * rows.groups + g, rows.groups,
                      panel + g * kInt8Group * kInt8Panel,
-                     columns.offsets + g * columns.offset_stride + panel_column, g == 0,
+                     columns.offsets + g * columns.stride + panel_column,
+                     columns.scales + g * columns.stride + panel_column, g == 0,
                      sums + row * kInt8Columns + panel_column);
   }
 }
@@ -111,110 +120,8 @@ void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* s
   }
 }
 
-// Values [0, size) of a group, 16 at a time.
-float LargestOf(const float* x, int64_t size) {
-  __m512 largest = _mm512_setzero_ps();
-  for (int64_t i = 0; i < size; i += kLanes) {
-    const __m512 values = _mm512_maskz_loadu_ps(First(size - i), x + i);
-    largest = _mm512_max_ps(largest, _mm512_abs_ps(values));
-  }
-  return _mm512_reduce_max_ps(largest);
-}
-
-void Quantize(const float* x, int64_t count, uint8_t* values, float* scales) {
-  for (int64_t begin = 0; begin < count; begin += kInt8Group, values += kInt8Group, ++scales) {
-    const int64_t left = count - begin, size = left < kInt8Group ? left : kInt8Group;
-    const float largest = LargestOf(x + begin, size);
-    *scales = largest / 127;
-    const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127 / largest : 0);
-    for (int64_t i = 0; i < kInt8Group; i += kLanes) {
-      const __m512 scaled =
-          _mm512_mul_ps(_mm512_maskz_loadu_ps(First(size - i), x + begin + i), inverse);
-      const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(scaled), _mm512_set1_epi32(128));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(values + i), _mm512_cvtepi32_epi8(q));
-    }
-  }
-}
-
-float SumOf(const float* x, int64_t count) {
-  __m512 sum = _mm512_setzero_ps();
-  for (int64_t i = 0; i < count; i += kLanes) {
-    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(First(count - i), x + i));
-  }
-  return _mm512_reduce_add_ps(sum);
-}
-
-// Of what differs from the mean.
-float SumOfSquares(const float* x, float mean, int64_t count) {
-  __m512 sum = _mm512_setzero_ps();
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 lanes = First(count - i);
-    const __m512 d =
-        _mm512_maskz_sub_ps(lanes, _mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(mean));
-    sum = _mm512_fmadd_ps(d, d, sum);
-  }
-  return _mm512_reduce_add_ps(sum);
-}
-
-void Normalize(const float* x, const float* gain, const float* bias, float epsilon, int64_t count,
-               float* normalized) {
-  const float mean = SumOf(x, count) / static_cast<float>(count);
-  const float variance = SumOfSquares(x, mean, count) / static_cast<float>(count);
-  const __m512 inverse = _mm512_set1_ps(1 / __builtin_sqrtf(variance + epsilon));
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 lanes = First(count - i);
-    const __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(mean));
-    const __m512 y =
-        _mm512_fmadd_ps(_mm512_mul_ps(d, inverse), _mm512_maskz_loadu_ps(lanes, gain + i),
-                        _mm512_maskz_loadu_ps(lanes, bias + i));
-    _mm512_mask_storeu_ps(normalized + i, lanes, y);
-  }
-}
-
-inline __m512 Scaled(const float* sums, const Int8Output& output, int64_t column, __mmask16 lanes) {
-  const __m512 bias = output.bias == nullptr ? _mm512_setzero_ps()
-                                             : _mm512_maskz_loadu_ps(lanes, output.bias + column);
-  return _mm512_fmadd_ps(_mm512_loadu_ps(sums + column),
-                         _mm512_loadu_ps(output.weight_scales + column), bias);
-}
-
-void Store(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; i += kLanes) {
-    const __mmask16 lanes = First(output.columns - i);
-    _mm512_mask_storeu_ps(y + i, lanes, Scaled(sums, output, i, lanes));
-  }
-}
-
-void Add(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; i += kLanes) {
-    const __mmask16 lanes = First(output.columns - i);
-    const __m512 before = _mm512_maskz_loadu_ps(lanes, y + i);
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_add_ps(before, Scaled(sums, output, i, lanes)));
-  }
-}
-
-inline __m512 GeluOf(__m512 x) {
-  const __m512 bound = _mm512_set1_ps(kGeluBound);
-  const __m512 u =
-      _mm512_min_ps(_mm512_max_ps(x, _mm512_sub_ps(_mm512_setzero_ps(), bound)), bound);
-  const __m512 t = _mm512_fmadd_ps(
-      _mm512_mul_ps(u, u), _mm512_set1_ps(2 / (kGeluBound * kGeluBound)), _mm512_set1_ps(-1.0f));
-  __m512 p = _mm512_set1_ps(kGeluPolynomial[kGeluDegree]);
-#pragma GCC unroll 13
-  for (int i = kGeluDegree - 1; i >= 0; --i) {
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(kGeluPolynomial[i]));
-  }
-  return _mm512_mul_ps(x, _mm512_fmadd_ps(u, p, _mm512_set1_ps(0.5f)));
-}
-
-void Gelu(float* sums, const Int8Output& output) {
-  for (int64_t i = 0; i < kInt8Columns; i += kLanes) {
-    const __mmask16 lanes = First(output.columns - i);
-    _mm512_storeu_ps(sums + i, _mm512_maskz_mov_ps(lanes, GeluOf(Scaled(sums, output, i, lanes))));
-  }
-}
-
-constexpr Int8Kernels kKernels = {Quantize, Normalize, Multiply, Store, Add, Gelu};
+constexpr Int8Kernels kKernels = {kRange,  QuantizeRow<kRange>, NormalizeRow, Multiply, StoreSums,
+                                  AddSums, GeluOfSums};
 
 }  // namespace
 

@@ -33,9 +33,8 @@ void DropElements(torch::Tensor& parameter) {
 }
 
 TokenEmbeddingImpl::TokenEmbeddingImpl(int num_ids, int dim) {
-  torch::Tensor rows = torch::empty({num_ids, dim});
-  if (!UninitializedWeights::active()) rows.normal_(0.0, 1.0 / std::sqrt(static_cast<double>(dim)));
-  weight = register_parameter("weight", rows);
+  weight = register_parameter(
+      "weight", NewNormalWeight({num_ids, dim}, 1.0 / std::sqrt(static_cast<double>(dim))));
 }
 
 }  // namespace magnet

@@ -22,11 +22,12 @@ class UninitializedWeights {
   const bool outer_;
 };
 
-// A new float32 tensor of `sizes`: of one value, or drawn uniformly from
-// [-bound, bound] by torch's global generator; unset while UninitializedWeights
-// is active.
+// A new float32 tensor of `sizes`: of one value, or drawn by torch's global generator, uniformly
+// from [-bound, bound] or normally; unset while UninitializedWeights is active. Then it takes no
+// memory until it is written to, and gives it back to the system when it is freed.
 torch::Tensor NewConstantWeight(at::IntArrayRef sizes, double value);
 torch::Tensor NewUniformWeight(at::IntArrayRef sizes, double bound);
+torch::Tensor NewNormalWeight(at::IntArrayRef sizes, double deviation);
 
 }  // namespace magnet
 

@@ -1,6 +1,6 @@
-// Attention in which every query sees every key, in float32 on a CPU with AVX-512: what the first
-// stage spends its time on beside products with weights. Two products and a softmax over scores
-// that never leave L1. Internal to targets that use LibTorch.
+// Attention in which every query sees every key, in float32 on a CPU: what the first stage spends
+// its time on beside products with weights. By kernels of our own (attention_kernels.h). Internal
+// to targets that use LibTorch.
 #ifndef MAGNET_MODEL_MAGNET_FULL_ATTENTION_H_
 #define MAGNET_MODEL_MAGNET_FULL_ATTENTION_H_
 
@@ -8,7 +8,7 @@
 
 namespace magnet {
 
-// The CPU has AVX-512, heads are 16, 32, 48 or 64 wide, and q is float32 on the CPU.
+// There are kernels for this CPU and for heads of this width, and q is float32 on the CPU.
 bool CanAttendToAll(const torch::Tensor& q, int num_heads);
 
 // softmax(q k^T / sqrt(D / num_heads)) v by head. q [B, M, D], k and v [B, N, D]: float32, the

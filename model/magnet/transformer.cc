@@ -130,6 +130,8 @@ void TransformerLayerImpl::AddFeedForward(torch::Tensor& x) {
 }
 
 void TransformerLayerImpl::Pack(WeightPacking packing) {
+  if (packed_) return;
+  packed_ = true;
   if (packing == WeightPacking::kInt8) {
     int8_ = std::make_unique<Int8Layer>(*this, num_heads_);
     return;

@@ -313,7 +313,25 @@ TEST_F(FileTest, MutatedTorchArchivesNeverCrash) {
 }
 
 TEST(Sha256Test, KnownAnswer) {
-  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  constexpr char kAbc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  EXPECT_EQ(Sha256Hex("abc"), kAbc);
+  Sha256 parts;
+  parts.Add("a");
+  parts.Add("bc");
+  EXPECT_EQ(parts.Hex(), kAbc);
+}
+
+// Breaks where weights are lost that are read again after their memory was given back.
+TEST(FileBytesTest, WhatWasReleasedIsReadAgain) {
+  const std::string path = ::testing::TempDir() + "/released";
+  const std::string content(100'000, 'x');
+  std::ofstream(path, std::ios::binary) << content;
+  const auto file = FileBytes::Map(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ((*file)->bytes(), content);
+  (*file)->Release(10, content.size());
+  EXPECT_EQ((*file)->bytes(), content);
+  std::remove(path.c_str());
 }
 
 }  // namespace

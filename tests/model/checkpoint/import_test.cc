@@ -1,6 +1,7 @@
 // Reads the reference checkpoints whole, and a bundle made of them back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdlib>
@@ -199,6 +200,27 @@ TEST_F(ImportTest, LoadModuleListsEverythingAndChangesNothing) {
                  "file", *module)
           .ok());
   EXPECT_TRUE(torch::equal(module->weight, torch::ones({2, 3})));
+}
+
+// Breaks where loading a large model takes the memory of its file besides its own.
+TEST_F(ImportTest, LoadModuleDropsEachTensorThatItHasCopied) {
+  torch::nn::Sequential module(torch::nn::Linear(3, 3), torch::nn::Linear(3, 3));
+  std::vector<float> bytes(9, 2);
+  std::vector<std::string> events;
+  TensorMap tensors;
+  for (const auto& item : module->named_parameters()) {
+    tensors[item.key()] =
+        torch::from_blob(bytes.data(), item.value().sizes(),
+                         [&events, name = item.key()](void*) { events.push_back(name); });
+  }
+  const auto loaded = [&](torch::nn::Module& part) {
+    events.push_back(&part == module.get() ? "all" : "part");
+  };
+  ASSERT_TRUE(LoadModule(std::move(tensors), "file", *module, loaded).ok());
+  EXPECT_THAT(events, ::testing::ElementsAre("0.weight", "0.bias", "part", "1.weight", "1.bias",
+                                             "part", "all"));
+  for (const torch::Tensor& tensor : module->parameters())
+    EXPECT_TRUE((tensor == 2).all().item<bool>());
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ std::vector<float> Normal(size_t count, float deviation) {
 
 std::vector<const Int8Kernels*> AllOfThisCpu() {
   std::vector<const Int8Kernels*> all = {&PortableInt8Kernels()};
+  if (CpuHasAvx2()) all.push_back(Avx2Int8Kernels());
+  if (CpuHasAmxInt8()) all.push_back(AmxInt8Kernels());
   if (CpuHasVnni()) all.push_back(VnniInt8Kernels());
   return all;
 }
@@ -39,9 +41,10 @@ TEST(Int8Kernels, ValuesComeBackWithinHalfAStep) {
     std::vector<float> scales(kGroups);
     kernels->quantize(x.data(), kCount, values.data(), scales.data());
     EXPECT_LT(scales[1], 0.2f);
+    EXPECT_LE(kernels->range, 127);
     for (int64_t i = 0; i < kGroups * kInt8Group; ++i) {
       const float scale = scales[i / kInt8Group];
-      const float back = static_cast<float>(values[i] - 128) * scale;
+      const float back = static_cast<float>(values[i] - kernels->range) * scale;
       EXPECT_NEAR(back, i < kCount ? x[i] : 0, scale * 0.5001f) << i;
     }
   }
@@ -54,7 +57,23 @@ TEST(Int8Kernels, ARowOfZerosStaysZero) {
     float scale = 1;
     kernels->quantize(x.data(), kInt8Group, values.data(), &scale);
     EXPECT_EQ(scale, 0);
-    for (const uint8_t value : values) EXPECT_EQ(value, 128);
+    for (const uint8_t value : values) EXPECT_EQ(value, kernels->range);
+  }
+}
+
+// Breaks where a model's broken weights make music instead of an error.
+TEST(Int8Kernels, WhatIsNotFiniteHasNoFiniteScale) {
+  for (const float wrong : {NAN, -NAN, INFINITY, -INFINITY}) {
+    for (const int64_t place : {0, 77, 127}) {
+      std::vector<float> x = Normal(kInt8Group, 3);
+      x[place] = wrong;
+      for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+        std::vector<uint8_t> values(kInt8Group);
+        float scale = 1;
+        kernels->quantize(x.data(), kInt8Group, values.data(), &scale);
+        EXPECT_FALSE(std::isfinite(scale)) << wrong << ' ' << place;
+      }
+    }
   }
 }
 
@@ -73,36 +92,45 @@ TEST(Int8Kernels, NormHasMeanZeroAndDeviationOne) {
   }
 }
 
-// One block of any number of rows: whole numbers and scales by plain arithmetic.
+// One block of any number of rows: whole numbers of the whole range and scales by plain arithmetic.
 class Product {
  public:
-  Product(int64_t rows, int64_t groups) : rows_(rows), groups_(groups) {
+  Product(int64_t rows, int64_t groups, int range) : rows_(rows), groups_(groups), range_(range) {
     std::mt19937 random(11);
-    std::uniform_int_distribution<int> whole(-127, 127);
+    std::uniform_int_distribution<int> whole(-range, range);
     for (int64_t i = 0; i < rows * in(); ++i)
-      x_.push_back(static_cast<uint8_t>(whole(random) + 128));
+      x_.push_back(static_cast<uint8_t>(whole(random) + range));
     for (int64_t i = 0; i < kInt8Columns * in(); ++i)
       w_.push_back(static_cast<int8_t>(whole(random)));
-    row_scales_ = Normal(rows * groups, 0.01f);
+    // Sums of two products that are as large as they can be.
+    for (int64_t n = 0; n < 4; ++n) {
+      for (int64_t k = 0; k < 8; ++k) {
+        x_[k] = static_cast<uint8_t>(2 * range);
+        w_[PlaceOf(n, k)] = static_cast<int8_t>(n % 2 == 0 ? range : -range);
+      }
+    }
+    row_scales_ = Normal(rows * groups, 0.1f);
+    scales_ = Normal(groups * kInt8Columns, 0.1f);
     offsets_.assign(groups * kInt8Columns, 0);
     for (int64_t n = 0; n < kInt8Columns; ++n) {
       for (int64_t k = 0; k < in(); ++k)
-        offsets_[k / kInt8Group * kInt8Columns + n] -= 128 * Weight(n, k);
+        offsets_[k / kInt8Group * kInt8Columns + n] -= range * Weight(n, k);
     }
   }
 
   std::vector<float> Run(const Int8Kernels& kernels) const {
     std::vector<float> sums(rows_ * kInt8Columns, NAN);
     kernels.multiply({x_.data(), row_scales_.data(), groups_, rows_},
-                     {w_.data(), offsets_.data(), kInt8Columns}, sums.data());
+                     {w_.data(), scales_.data(), offsets_.data(), kInt8Columns}, sums.data());
     return sums;
   }
 
   double Exact(int64_t row, int64_t n) const {
     double sum = 0;
     for (int64_t k = 0; k < in(); ++k) {
-      sum += static_cast<double>(x_[row * in() + k] - 128) * Weight(n, k) *
-             row_scales_[row * groups_ + k / kInt8Group];
+      const int64_t g = k / kInt8Group;
+      sum += static_cast<double>(x_[row * in() + k] - range_) * Weight(n, k) *
+             double{row_scales_[row * groups_ + g]} * double{scales_[g * kInt8Columns + n]};
     }
     return sum;
   }
@@ -110,23 +138,25 @@ class Product {
  private:
   int64_t in() const { return groups_ * kInt8Group; }
   // By the order that Int8ColumnBlock describes.
-  int Weight(int64_t n, int64_t k) const {
-    return w_[((n / kInt8Panel * in() / 4 + k / 4) * kInt8Panel + n % kInt8Panel) * 4 + k % 4];
+  int64_t PlaceOf(int64_t n, int64_t k) const {
+    return ((n / kInt8Panel * in() / 4 + k / 4) * kInt8Panel + n % kInt8Panel) * 4 + k % 4;
   }
+  int Weight(int64_t n, int64_t k) const { return w_[PlaceOf(n, k)]; }
 
   const int64_t rows_, groups_;
+  const int range_;
   std::vector<uint8_t> x_;
   std::vector<int8_t> w_;
-  std::vector<float> row_scales_;
+  std::vector<float> row_scales_, scales_;
   std::vector<int32_t> offsets_;
 };
 
 // Breaks where a row, a panel or a group is left out or read from another's place.
 TEST(Int8Kernels, ProductsAreThoseOfTheWholeNumbers) {
-  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 48}) {
+  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 16, 17, 33, 48}) {
     for (const int64_t groups : {1, 4, 5}) {
-      const Product product(rows, groups);
       for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+        const Product product(rows, groups, kernels->range);
         const std::vector<float> sums = product.Run(*kernels);
         for (int64_t i = 0; i < rows * kInt8Columns; ++i) {
           const double exact = product.Exact(i / kInt8Columns, i % kInt8Columns);
@@ -139,39 +169,39 @@ TEST(Int8Kernels, ProductsAreThoseOfTheWholeNumbers) {
 }
 
 TEST(Int8Kernels, KernelsOfTheCpuGiveTheBitsOfThePlainLoops) {
-  if (!CpuHasVnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
-  const Product product(48, 5);
-  EXPECT_EQ(product.Run(*VnniInt8Kernels()), product.Run(PortableInt8Kernels()));
+  for (const int64_t rows : {1, 7, 16, 31, 48}) {
+    for (const Int8Kernels* const kernels : AllOfThisCpu()) {
+      const Product product(rows, 5, kernels->range);
+      EXPECT_EQ(product.Run(*kernels), product.Run(PortableInt8Kernels()));
+    }
+  }
 }
 
 // Breaks where outputs beyond the last are written, or a bias is another column's.
-TEST(Int8Kernels, SumsAreScaledStoredAndAdded) {
-  const std::vector<float> sums = Normal(kInt8Columns, 10), scales = Normal(kInt8Columns, 1),
-                           bias = Normal(kInt8Columns, 1);
+TEST(Int8Kernels, SumsAreStoredAndAdded) {
+  const std::vector<float> sums = Normal(kInt8Columns, 10), bias = Normal(kInt8Columns, 1);
   for (const Int8Kernels* const kernels : AllOfThisCpu()) {
     for (const int64_t columns : {1, 16, 77, 128}) {
       std::vector<float> stored(kInt8Columns, 7), added(kInt8Columns, 7), bare(kInt8Columns, 7);
-      kernels->store(sums.data(), {scales.data(), bias.data(), columns}, stored.data());
-      kernels->add(sums.data(), {scales.data(), bias.data(), columns}, added.data());
-      kernels->store(sums.data(), {scales.data(), nullptr, columns}, bare.data());
+      kernels->store(sums.data(), {bias.data(), columns}, stored.data());
+      kernels->add(sums.data(), {bias.data(), columns}, added.data());
+      kernels->store(sums.data(), {nullptr, columns}, bare.data());
       for (int64_t i = 0; i < kInt8Columns; ++i) {
-        const float product = i < columns ? sums[i] * scales[i] : 0;
-        EXPECT_NEAR(stored[i], i < columns ? product + bias[i] : 7, 1e-4);
-        EXPECT_NEAR(added[i], i < columns ? 7 + product + bias[i] : 7, 1e-4);
-        EXPECT_NEAR(bare[i], i < columns ? product : 7, 1e-4);
+        EXPECT_NEAR(stored[i], i < columns ? sums[i] + bias[i] : 7, 1e-4);
+        EXPECT_NEAR(added[i], i < columns ? 7 + sums[i] + bias[i] : 7, 1e-4);
+        EXPECT_NEAR(bare[i], i < columns ? sums[i] : 7, 1e-4);
       }
     }
   }
 }
 
 TEST(Int8Kernels, GeluIsByErf) {
-  const std::vector<float> ones(kInt8Columns, 1);
   for (const Int8Kernels* const kernels : AllOfThisCpu()) {
     for (double begin = -20; begin < 20; begin += 0.25 * kInt8Columns / 128) {
       std::vector<float> x(kInt8Columns);
       for (int64_t i = 0; i < kInt8Columns; ++i) x[i] = static_cast<float>(begin + i / 512.0);
       std::vector<float> y = x;
-      kernels->gelu(y.data(), {ones.data(), nullptr, kInt8Columns - 1});
+      kernels->gelu(y.data(), {nullptr, kInt8Columns - 1});
       for (int64_t i = 0; i + 1 < kInt8Columns; ++i) {
         EXPECT_NEAR(y[i], x[i] * 0.5 * (1 + std::erf(x[i] / std::sqrt(2.0))),
                     7e-7 * std::max(5.5f, std::fabs(x[i])))

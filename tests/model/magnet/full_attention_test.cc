@@ -1,5 +1,5 @@
-// Attention of the first stage in float32. If one of these fails, CPUs with AVX-512 play other
-// music than the others.
+// Attention of the first stage in float32. If one of these fails, CPUs whose vectors
+// it is computed by play other music than the others.
 #include "model/magnet/full_attention.h"
 
 #include <gtest/gtest.h>
@@ -38,7 +38,7 @@ class FullAttention : public ::testing::TestWithParam<Shape> {
     q_ = torch::randn({shape.items, shape.num_queries, dim}) * 3;
     k_ = kv.narrow(2, 0, dim);
     v_ = kv.narrow(2, dim, dim);
-    if (!CanAttendToAll(q_, shape.num_heads)) GTEST_SKIP() << "this CPU has no AVX-512";
+    if (!CanAttendToAll(q_, shape.num_heads)) GTEST_SKIP() << "no kernels for this CPU";
   }
 
   const torch::NoGradGuard no_grad_;

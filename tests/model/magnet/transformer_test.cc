@@ -191,7 +191,7 @@ TEST_P(TransformerPass, PackedWeightsGiveTheSame) {
 }
 
 // Breaks where the layers in 8 bits are another function, or one of their weights is another's:
-// rounding alone leaves some 2 % here. On a CPU without VNNI by the portable kernels.
+// rounding alone leaves some 2 % here.
 TEST_P(TransformerPass, Int8LayersGiveNearlyTheSame) {
   const auto pass = [&](int stage, const std::vector<int64_t>& frames) {
     const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));

@@ -1,0 +1,160 @@
+// Compiled with AVX2: calls nothing that is defined in a header for all, or other files might be
+// linked with this one's copy.
+//
+// AVX2 multiplies unsigned by signed bytes and sums two products in 16 bits, which hold no more
+// than 2 * 180 * 90 of them.
+#include "model/int8/int8_kernels.h"
+
+#if defined(__AVX2__)
+
+#include "model/int8/int8_row_kernels.h"
+
+namespace magnet {
+namespace {
+
+constexpr int kRange = 90;
+static_assert(2 * (2 * kRange) * kRange <= INT16_MAX);
+constexpr int64_t kRowsAtOnce = 6;  // with two vectors of outputs, 12 of the 16 registers
+constexpr int64_t kOutputsAtOnce = 2 * kLanes;
+
+inline __m256i LoadBytes(const void* x) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(x));
+}
+
+// One group of a block's rows, filled up with rows of zeros to whole tiles. Side by side: in their
+// own place, a power of two apart, they would throw each other out of L1.
+struct GroupRows {
+  alignas(32) uint8_t values[kInt8Rows][kInt8Group];
+  const float* scales;  // `groups` apart
+  int64_t groups;
+  int64_t count;
+};
+static_assert(kInt8Rows % kRowsAtOnce == 0);
+
+// The same group of kOutputsAtOnce outputs.
+struct OutputTile {
+  const int8_t* values;  // four inputs of an output side by side; the next four kInt8Panel * 4 on
+  const float* scales;
+  const int32_t* offsets;
+};
+
+// sums [kRowsAtOnce, kOutputsAtOnce] = offsets + products of the whole numbers. In assembly, since
+// GCC 12 moves and spills sums in every round: %ymm0 to %ymm11 hold them, two for a row.
+// clang-format off
+#define MAGNET_START_ROW(low, high)              \
+  "vmovdqu (%[offsets]), %%ymm" low "\n\t"       \
+  "vmovdqu 32(%[offsets]), %%ymm" high "\n\t"
+#define MAGNET_ADD_ROW(x, low, high)                        \
+  "vpbroadcastd " x ", %%ymm14\n\t"                         \
+  "vpmaddubsw %%ymm12, %%ymm14, %%ymm15\n\t"                \
+  "vpmaddubsw %%ymm13, %%ymm14, %%ymm14\n\t"                \
+  "vpmaddwd %[ones], %%ymm15, %%ymm15\n\t"                  \
+  "vpmaddwd %[ones], %%ymm14, %%ymm14\n\t"                  \
+  "vpaddd %%ymm15, %%ymm" low ", %%ymm" low "\n\t"          \
+  "vpaddd %%ymm14, %%ymm" high ", %%ymm" high "\n\t"
+#define MAGNET_STORE_ROW(at, low, high)                     \
+  "vmovdqu %%ymm" low ", " at "(%[sums])\n\t"               \
+  "vmovdqu %%ymm" high ", 32+" at "(%[sums])\n\t"
+void SumProducts(const uint8_t* x, const int8_t* w, const int32_t* offsets,
+                 int32_t sums[kRowsAtOnce][kOutputsAtOnce]) {
+  static_assert(kInt8Group == 128 && kInt8Panel * 4 == 256 && kOutputsAtOnce * 4 == 64);
+  const __m256i ones = _mm256_set1_epi16(1);
+  const uint8_t* const end = x + kInt8Group;
+  asm volatile(
+      MAGNET_START_ROW("0", "1") MAGNET_START_ROW("2", "3") MAGNET_START_ROW("4", "5")
+      MAGNET_START_ROW("6", "7") MAGNET_START_ROW("8", "9") MAGNET_START_ROW("10", "11")
+      "1:\n\t"
+      "vmovdqu (%[w]), %%ymm12\n\t"
+      "vmovdqu 32(%[w]), %%ymm13\n\t"
+      MAGNET_ADD_ROW("(%[x])", "0", "1")
+      MAGNET_ADD_ROW("128(%[x])", "2", "3")
+      MAGNET_ADD_ROW("256(%[x])", "4", "5")
+      MAGNET_ADD_ROW("384(%[x])", "6", "7")
+      MAGNET_ADD_ROW("512(%[x])", "8", "9")
+      MAGNET_ADD_ROW("640(%[x])", "10", "11")
+      "add $256, %[w]\n\t"
+      "add $4, %[x]\n\t"
+      "cmp %[end], %[x]\n\t"
+      "jne 1b\n\t"
+      MAGNET_STORE_ROW("0", "0", "1") MAGNET_STORE_ROW("64", "2", "3")
+      MAGNET_STORE_ROW("128", "4", "5") MAGNET_STORE_ROW("192", "6", "7")
+      MAGNET_STORE_ROW("256", "8", "9") MAGNET_STORE_ROW("320", "10", "11")
+      : [x] "+r"(x), [w] "+r"(w)
+      : [end] "r"(end), [offsets] "r"(offsets), [sums] "r"(sums), [ones] "m"(ones)
+      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+}
+#undef MAGNET_STORE_ROW
+#undef MAGNET_ADD_ROW
+#undef MAGNET_START_ROW
+// clang-format on
+
+void MultiplyTile(const GroupRows& rows, int64_t first_row, const OutputTile& outputs, bool first,
+                  float* y) {
+  alignas(32) int32_t sums[kRowsAtOnce][kOutputsAtOnce];
+  SumProducts(rows.values[first_row], outputs.values, outputs.offsets, sums);
+  for (int64_t i = 0; i < kRowsAtOnce && first_row + i < rows.count; ++i, y += kInt8Columns) {
+    const Floats scale = Spread(rows.scales[(first_row + i) * rows.groups]);
+    for (int64_t n = 0; n < kOutputsAtOnce; n += kLanes) {
+      const Floats exact = _mm256_cvtepi32_ps(LoadBytes(&sums[i][n]));
+      const Floats before = first ? Spread(0) : Load(y + n);
+      Store(y + n, MultiplyAdd(exact, scale * Load(outputs.scales + n), before));
+    }
+  }
+}
+
+void Gather(const Int8RowBlock& rows, int64_t group, GroupRows& to) {
+  to.scales = rows.scales + group;
+  to.groups = rows.groups;
+  to.count = rows.count;
+  const uint8_t* from = rows.values + group * kInt8Group;
+  for (int64_t row = 0; row < rows.count; ++row, from += rows.groups * kInt8Group) {
+    __builtin_memcpy(to.values[row], from, kInt8Group);
+  }
+  for (int64_t row = rows.count; row % kRowsAtOnce != 0; ++row) {
+    __builtin_memset(to.values[row], 0, kInt8Group);
+  }
+}
+
+// A panel's part of a group stays in L1 for all rows.
+void MultiplyPanel(const GroupRows& rows, const OutputTile& panel, bool first, float* sums) {
+  for (int64_t row = 0; row < rows.count; row += kRowsAtOnce) {
+    for (int64_t n = 0; n < kInt8Panel; n += kOutputsAtOnce) {
+      MultiplyTile(rows, row, {panel.values + 4 * n, panel.scales + n, panel.offsets + n}, first,
+                   sums + row * kInt8Columns + n);
+    }
+  }
+}
+
+void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* sums) {
+  const int64_t in = rows.groups * kInt8Group;
+  GroupRows group_rows;
+  for (int64_t g = 0; g < rows.groups; ++g) {
+    Gather(rows, g, group_rows);
+    for (int64_t column = 0; column < kInt8Columns; column += kInt8Panel) {
+      const int64_t at = g * columns.stride + column;
+      const OutputTile panel = {columns.values + column * in + g * kInt8Group * kInt8Panel,
+                                columns.scales + at, columns.offsets + at};
+      MultiplyPanel(group_rows, panel, g == 0, sums + column);
+    }
+  }
+}
+
+constexpr Int8Kernels kKernels = {kRange,  QuantizeRow<kRange>, NormalizeRow, Multiply, StoreSums,
+                                  AddSums, GeluOfSums};
+
+}  // namespace
+
+const Int8Kernels* Avx2Int8Kernels() { return &kKernels; }
+
+}  // namespace magnet
+
+#else
+
+namespace magnet {
+
+const Int8Kernels* Avx2Int8Kernels() { return nullptr; }
+
+}  // namespace magnet
+
+#endif
