@@ -228,6 +228,8 @@ absl::Status WriteModel(const BenchOptions& options) {
   if (!spiece.ok()) return spiece.status();
   Bundle bundle;
   bundle.config = ReleasedShape(options);
+  bundle.config.name = "bench";
+  bundle.config.license = "CC0-1.0";
   bundle.lm = ModuleTensors(*MagnetTransformer(bundle.config.lm));
   bundle.codec = ModuleTensors(*EncodecModel(bundle.config.codec));
   T5Encoder text(bundle.config.text_encoder);

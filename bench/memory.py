@@ -37,8 +37,8 @@ def write_model(build, folder):
 
 def measure(build, model, precision, sound):
     return peak_bytes([build / "model/cli/magnet-model", "generate", "-m", model, "--precision",
-                       precision, "--steps", "1,1,1,1", "--duration", "10", "--seed", "1", "-o",
-                       sound, "a slow piano"])
+                       precision, "--steps", "1,1,1,1", "--seconds", "10", "--seed", "1", "-o",
+                       sound, "-p", "a slow piano"])
 
 
 def main():

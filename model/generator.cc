@@ -212,9 +212,14 @@ absl::Status LoadCodec(Bundle& bundle, const std::string& folder, const Placemen
   return absl::OkStatus();
 }
 
-absl::Status LoadText(Bundle& bundle, const std::string& folder, const GeneratorOptions& options,
-                      torch::Device device, Engine& engine) {
+// Returns the bytes of the weights.
+absl::StatusOr<int64_t> LoadText(Bundle& bundle, const std::string& folder,
+                                 const GeneratorOptions& options, torch::Device device,
+                                 Engine& engine) {
   T5Encoder encoder(bundle.config.text_encoder);
+  const torch::Dtype stored = bundle.text_encoder.at("shared.weight").scalar_type();
+  const bool is_brief = stored == torch::kHalf || stored == torch::kBFloat16;
+  if (device.is_cpu() && is_brief) encoder->KeepWeightsIn(stored);
   const absl::Status loaded =
       LoadModule(std::move(bundle.text_encoder), folder + "/text_encoder.safetensors", *encoder);
   if (!loaded.ok()) return loaded;
@@ -229,7 +234,7 @@ absl::Status LoadText(Bundle& bundle, const std::string& folder, const Generator
   engine.conditions = std::make_unique<ConditionBuilder>(engine.text.get(), engine.transformer,
                                                          bundle.config.codec.frame_rate_hz(),
                                                          engine.packed != nullptr);
-  return absl::OkStatus();
+  return ModuleBytes(*encoder);
 }
 
 absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOptions& options,
@@ -240,15 +245,12 @@ absl::StatusOr<int64_t> LoadEngine(const std::string& folder, const GeneratorOpt
   const UninitializedWeights unset;
   engine.config = bundle->config;
   engine.limits = options.limits;
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : bundle->text_encoder) bytes += 4 * tensor.numel();
   const auto transformer_bytes = LoadTransformer(*bundle, folder, placement, engine);
   if (!transformer_bytes.ok()) return transformer_bytes.status();
   if (auto s = LoadCodec(*bundle, folder, placement, engine); !s.ok()) return s;
-  if (auto s = LoadText(*bundle, folder, options, placement.device, engine); !s.ok()) {
-    return s;
-  }
-  return bytes + *transformer_bytes + ModuleBytes(*engine.codec);
+  const auto text_bytes = LoadText(*bundle, folder, options, placement.device, engine);
+  if (!text_bytes.ok()) return text_bytes.status();
+  return *transformer_bytes + *text_bytes + ModuleBytes(*engine.codec);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder,

@@ -21,7 +21,7 @@ static_assert(kInt8Group == 2 * kTileInputs && kTileOutputs == kLanes);
 // half.
 enum Tile { kSums0, kSums1, kRows00, kRows01, kRows10, kRows11, kOutputs0, kOutputs1, kNumTiles };
 
-// Intrinsics of GCC 12 take tiles as digits alone.
+// Not by intrinsics: GCC 12's take tiles as digits alone, and do not say what memory they read.
 template <Tile kTile>
 inline void LoadTile(const void* rows, int64_t stride) {
   asm volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(rows), "r"(stride), "i"(kTile) : "memory");
@@ -56,8 +56,8 @@ static_assert(sizeof(TileConfig) == 64);
 // Tiles as this thread uses them, while it lives.
 class ConfiguredTiles {
  public:
-  ConfiguredTiles() { _tile_loadconfig(&config_); }
-  ~ConfiguredTiles() { _tile_release(); }
+  ConfiguredTiles() { asm volatile("ldtilecfg %0" : : "m"(config_)); }
+  ~ConfiguredTiles() { asm volatile("tilerelease"); }
 
  private:
   const TileConfig config_;

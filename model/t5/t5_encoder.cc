@@ -46,7 +46,9 @@ torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets, in
 T5LinearImpl::T5LinearImpl(int64_t in_dim, int64_t out_dim)
     : weight(register_parameter("weight", NewConstantWeight({out_dim, in_dim}, 0))) {}
 
-torch::Tensor T5LinearImpl::forward(const torch::Tensor& x) { return torch::linear(x, weight); }
+torch::Tensor T5LinearImpl::forward(const torch::Tensor& x) {
+  return torch::linear(x, weight.to(x.scalar_type()));
+}
 
 T5RmsNormImpl::T5RmsNormImpl(int64_t dim, double epsilon)
     : weight(register_parameter("weight", NewConstantWeight({dim}, 1))), epsilon_(epsilon) {}
@@ -181,7 +183,16 @@ T5EncoderImpl::T5EncoderImpl(const TextEncoderConfig& config)
 
 torch::Tensor T5EncoderImpl::forward(const torch::Tensor& input_ids,
                                      const torch::Tensor& attention_mask) {
-  return encoder(shared(input_ids), attention_mask);
+  const torch::Dtype dtype = encoder->final_layer_norm->weight.scalar_type();
+  return encoder(shared(input_ids).to(dtype), attention_mask);
+}
+
+void T5EncoderImpl::KeepWeightsIn(torch::Dtype dtype) {
+  shared->weight.set_data(shared->weight.to(dtype));
+  for (const auto& module : modules()) {
+    auto* const linear = module->as<T5LinearImpl>();
+    if (linear != nullptr) linear->weight.set_data(linear->weight.to(dtype));
+  }
 }
 
 void T5EncoderImpl::ResetParameters() {

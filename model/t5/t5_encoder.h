@@ -25,6 +25,7 @@ namespace magnet {
 torch::Tensor RelativePositionBuckets(int64_t num_positions, int num_buckets, int max_distance);
 
 // y = x W^T: T5 has no biases.
+// The weight may be in a type of fewer bits than x.
 class T5LinearImpl : public torch::nn::Module {
  public:
   T5LinearImpl(int64_t in_dim, int64_t out_dim);
@@ -165,6 +166,11 @@ class T5EncoderImpl : public torch::nn::Module {
   // Draws all weights from torch's global generator with the deviations of T5's
   // own initialization, for training from nothing.
   void ResetParameters();
+
+  // Products' weights and token embeddings in a type of fewer bits, in which they were stored; what
+  // is computed stays in float32. Twice the memory would hold nothing more, and a text is short:
+  // widening a layer's weights when they are used costs little beside a clip.
+  void KeepWeightsIn(torch::Dtype dtype);
 
   const TextEncoderConfig& config() const { return config_; }
   torch::Device device() const { return shared->weight.device(); }

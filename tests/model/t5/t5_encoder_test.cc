@@ -214,6 +214,25 @@ TEST(T5Encoder, GradientsAreThoseOfTheFunction) {
   }
 }
 
+// Breaks where a model that keeps its text encoder in the file's type plays something else.
+TEST(T5Encoder, WeightsKeptAsTheyWereStoredGiveTheSameBits) {
+  const torch::NoGradGuard no_grad;
+  const auto ids = torch::tensor({{5, 9, 30, 2, 1}}, torch::kInt64);
+  for (const torch::Dtype stored : {torch::kHalf, torch::kBFloat16}) {
+    auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/true));
+    for (torch::Tensor& weight : encoder->parameters()) weight.copy_(weight.to(stored));
+    const auto wide = encoder(ids);
+    encoder->KeepWeightsIn(stored);
+    EXPECT_EQ(encoder->encoder->block[0]
+                  ->as<T5Block>()
+                  ->feed_forward->feed_forward->wo->weight.scalar_type(),
+              stored);
+    const auto kept = encoder(ids);
+    EXPECT_EQ(kept.scalar_type(), torch::kFloat);
+    EXPECT_TRUE(torch::equal(kept, wide));
+  }
+}
+
 TEST(T5Encoder, BFloat16StaysNearFloat32) {
   const torch::NoGradGuard no_grad;
   auto encoder = DrawnEncoder(TinyConfig(/*gated_gelu=*/true));
