@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -200,10 +201,24 @@ absl::StatusOr<int64_t> LoadTransformer(Bundle& bundle, const std::string& folde
   return ModuleBytes(*engine.transformer) + engine.transformer->int8_bytes();
 }
 
+// The type of 16 bits that all of them are stored in, if it is one.
+std::optional<torch::Dtype> BriefType(const TensorMap& tensors) {
+  if (tensors.empty()) return std::nullopt;
+  const torch::Dtype type = tensors.begin()->second.scalar_type();
+  const bool is_brief = type == torch::kHalf || type == torch::kBFloat16;
+  const bool is_same = std::all_of(tensors.begin(), tensors.end(), [type](const auto& named) {
+    return named.second.scalar_type() == type;
+  });
+  return is_brief && is_same ? std::optional(type) : std::nullopt;
+}
+
 absl::Status LoadCodec(Bundle& bundle, const std::string& folder, const Placement& placement,
                        Engine& engine) {
   engine.codec = EncodecModel(bundle.config.codec);
   engine.codec->eval();
+  if (const auto type = BriefType(bundle.codec); placement.device.is_cpu() && type) {
+    engine.codec->KeepEncoderIn(*type);
+  }
   const absl::Status loaded =
       LoadModule(std::move(bundle.codec), folder + "/codec.safetensors", *engine.codec);
   if (!loaded.ok()) return loaded;
@@ -217,9 +232,9 @@ absl::StatusOr<int64_t> LoadText(Bundle& bundle, const std::string& folder,
                                  const GeneratorOptions& options, torch::Device device,
                                  Engine& engine) {
   T5Encoder encoder(bundle.config.text_encoder);
-  const torch::Dtype stored = bundle.text_encoder.at("shared.weight").scalar_type();
-  const bool is_brief = stored == torch::kHalf || stored == torch::kBFloat16;
-  if (device.is_cpu() && is_brief) encoder->KeepWeightsIn(stored);
+  if (const auto type = BriefType(bundle.text_encoder); device.is_cpu() && type) {
+    encoder->KeepWeightsIn(*type);
+  }
   const absl::Status loaded =
       LoadModule(std::move(bundle.text_encoder), folder + "/text_encoder.safetensors", *encoder);
   if (!loaded.ok()) return loaded;

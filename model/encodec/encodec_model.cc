@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "model/layers/uninitialized_weights.h"
+
 namespace magnet {
 namespace {
 
@@ -29,14 +31,26 @@ torch::Tensor EncodecModelImpl::Decode(const torch::Tensor& codes) {
 torch::Tensor EncodecModelImpl::EncodeLatent(const torch::Tensor& wave) {
   const torch::NoGradGuard no_grad;
   const bool is_long = wave.size(2) > kPieceFrames * config_.hop_length();
-  return is_long ? EncodeInPieces(wave) : encoder_->forward(wave);
+  SeanetEncoder encoder = EncoderInFloat32();
+  return is_long ? EncodeInPieces(wave, encoder) : encoder->forward(wave);
 }
 
-torch::Tensor EncodecModelImpl::EncodeInPieces(const torch::Tensor& wave) {
+SeanetEncoder EncodecModelImpl::EncoderInFloat32() {
+  const std::vector<torch::Tensor> weights = encoder_->parameters();
+  if (weights.front().scalar_type() == torch::kFloat) return encoder_;
+  const UninitializedWeights unset;
+  SeanetEncoder wide(config_);
+  std::vector<torch::Tensor> widened = wide->parameters();
+  for (size_t i = 0; i < weights.size(); ++i) widened[i].copy_(weights[i]);
+  return wide;
+}
+
+torch::Tensor EncodecModelImpl::EncodeInPieces(const torch::Tensor& wave,
+                                               const SeanetEncoder& encoder) {
   const int64_t length = wave.size(2), piece = kPieceFrames * config_.hop_length();
   std::vector<torch::Tensor> latents;
   for (int64_t item = 0; item < wave.size(0); ++item) {
-    const std::unique_ptr<LayerStream> stream = encoder_->NewStream();
+    const std::unique_ptr<LayerStream> stream = encoder->NewStream();
     std::vector<torch::Tensor> parts;
     for (int64_t begin = 0; begin < length; begin += piece) {
       const int64_t count = std::min(piece, length - begin);

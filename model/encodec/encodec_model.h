@@ -44,13 +44,19 @@ class EncodecModelImpl : public torch::nn::Module {
   // stays in float32); waves are float32 in any case. It is not for training then.
   void DecodeIn(torch::Dtype dtype) { decoder_->ComputeIn(dtype); }
 
+  // The encoder's weights in a type of fewer bits, in which they were stored; a model that only
+  // decodes does without the other half. Each call of EncodeLatent widens them for itself and
+  // computes in float32, to the same bits. It is not for training then.
+  void KeepEncoderIn(torch::Dtype dtype) { encoder_->to(dtype); }
+
   SeanetEncoder& encoder() { return encoder_; }
   SeanetDecoder& decoder() { return decoder_; }
   ResidualVectorQuantizer& quantizer() { return quantizer_; }
   const CodecConfig& config() const { return config_; }
 
  private:
-  torch::Tensor EncodeInPieces(const torch::Tensor& wave);
+  SeanetEncoder EncoderInFloat32();
+  torch::Tensor EncodeInPieces(const torch::Tensor& wave, const SeanetEncoder& encoder);
 
   CodecConfig config_;
   SeanetEncoder encoder_;

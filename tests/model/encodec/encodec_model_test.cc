@@ -164,6 +164,23 @@ TEST(EncodecModelTest, ALongSoundIsEncodedInPieces) {
   EXPECT_LE((latent - whole).abs().max().item<double>(), 1e-4);
 }
 
+// Breaks where a model that keeps its encoder in the file's type hears something else.
+TEST(EncodecModelTest, AnEncoderKeptAsItWasStoredGivesTheSameBits) {
+  const torch::NoGradGuard no_grad;
+  for (const torch::Dtype stored : {torch::kHalf, torch::kBFloat16}) {
+    const CodecConfig config = SmallCodecConfig();
+    EncodecModel model = RandomCodec(config, /*seed=*/4);
+    for (torch::Tensor& weight : model->encoder()->parameters()) weight.copy_(weight.to(stored));
+    for (const int64_t num_frames : {7, 603}) {
+      const torch::Tensor wave = torch::randn({1, 1, num_frames * config.hop_length()});
+      model->encoder()->to(torch::kFloat);
+      const torch::Tensor wide = model->EncodeLatent(wave);
+      model->KeepEncoderIn(stored);
+      EXPECT_TRUE(torch::equal(model->EncodeLatent(wave), wide)) << num_frames << " frames";
+    }
+  }
+}
+
 // If it fails: given audio is tokenized by the wrong centroids.
 TEST(ResidualVectorQuantizerTest, TakesTheNearestCentroidOfWhatIsLeft) {
   CodecConfig config = SmallCodecConfig();
