@@ -11,7 +11,7 @@
 #include <cstdint>
 
 namespace magnet {
-namespace {
+namespace {  // NOLINT(google-build-namespaces): see above
 
 #if defined(__AVX512F__)
 

@@ -26,7 +26,7 @@ TensorShapes ShapesOf(const torch::nn::Module& module) {
 // The tensors of `module`, whose names begin with `prefix`, then those of its children.
 void Load(TensorMap& tensors, const std::string& prefix, torch::nn::Module& module,
           const std::function<void(torch::nn::Module&)>& loaded) {
-  const auto load = [&](const std::string& name, torch::Tensor target) {
+  const auto load = [&](const std::string& name, const torch::Tensor& target) {
     const auto found = tensors.find(prefix + name);
     TORCH_CHECK(found != tensors.end(), prefix, name, " belongs to two modules");
     target.copy_(found->second);

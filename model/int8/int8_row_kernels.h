@@ -7,7 +7,7 @@
 #include "model/lanes.h"
 
 namespace magnet {
-namespace {
+namespace {  // NOLINT(google-build-namespaces): see above
 
 // |values| [0, size) of a group.
 inline float LargestOf(const float* x, int64_t size) {

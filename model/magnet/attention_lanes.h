@@ -7,7 +7,7 @@
 #include "model/magnet/attention_kernels.h"
 
 namespace magnet {
-namespace {
+namespace {  // NOLINT(google-build-namespaces): see above
 
 // Where nothing may be seen: its exponential is zero.
 constexpr float kUnseen = -1e30f;
