@@ -29,6 +29,7 @@ inline Floats Spread(float x) { return _mm512_set1_ps(x); }
 inline Floats Load(const float* x) { return _mm512_loadu_ps(x); }
 // Zero in the other lanes, which are not read.
 inline Floats Load(const float* x, Mask lanes) { return _mm512_maskz_loadu_ps(lanes, x); }
+inline Floats LoadWhole(const int32_t* x) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(x)); }
 inline void Store(float* y, Floats x) { _mm512_storeu_ps(y, x); }
 inline void Store(float* y, Floats x, Mask lanes) { _mm512_mask_storeu_ps(y, lanes, x); }
 
@@ -77,6 +78,9 @@ inline Mask First(int64_t count) {
 inline Floats Spread(float x) { return _mm256_set1_ps(x); }
 inline Floats Load(const float* x) { return _mm256_loadu_ps(x); }
 inline Floats Load(const float* x, Mask lanes) { return _mm256_maskload_ps(x, lanes); }
+inline Floats LoadWhole(const int32_t* x) {
+  return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+}
 inline void Store(float* y, Floats x) { _mm256_storeu_ps(y, x); }
 inline void Store(float* y, Floats x, Mask lanes) { _mm256_maskstore_ps(y, lanes, x); }
 

@@ -7,6 +7,7 @@
 
 #if defined(__AMX_INT8__)
 
+#include "model/int8/int8_group.h"
 #include "model/int8/int8_row_kernels.h"
 
 namespace magnet {
@@ -63,53 +64,7 @@ class ConfiguredTiles {
   const TileConfig config_;
 };
 
-// One group of a block's rows, filled up with zeros to whole tiles.
-struct GroupRows {
-  alignas(64) uint8_t values[2 * kRowsAtOnce][kInt8Group];
-  const float* scales;  // `groups` apart
-  int64_t groups;
-  int64_t count;
-};
-static_assert(kInt8Rows <= 2 * kRowsAtOnce);
-
-// The same group of kTileOutputs outputs.
-struct OutputTile {
-  const int8_t* values;  // four inputs of an output side by side; the next four kInt8Panel * 4 on
-  const float* scales;
-  const int32_t* offsets;
-};
-
-void Gather(const Int8RowBlock& rows, int64_t group, GroupRows& to) {
-  to.scales = rows.scales + group;
-  to.groups = rows.groups;
-  to.count = rows.count;
-  const uint8_t* from = rows.values + group * kInt8Group;
-  for (int64_t row = 0; row < rows.count; ++row, from += rows.groups * kInt8Group) {
-    __builtin_memcpy(to.values[row], from, kInt8Group);
-  }
-  for (int64_t row = rows.count; row % kTileRows != 0; ++row) {
-    __builtin_memset(to.values[row], 0, kInt8Group);
-  }
-}
-
-// One row of exact sums, scaled, is added to y.
-inline void ScaleAndAdd(const int32_t* sums, float row_scale, const float* scales, bool first,
-                        float* y) {
-  const Floats exact = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
-  const Floats before = first ? Spread(0) : Load(y);
-  Store(y, MultiplyAdd(exact, Spread(row_scale) * Load(scales), before));
-}
-
 using ExactSums = int32_t[kRowsAtOnce][kTileOutputs];
-
-// Rows [row, row + kRowsAtOnce), as far as they exist.
-void ScaleAndAddRows(const ExactSums& sums, const GroupRows& rows, int64_t row, const float* scales,
-                     bool first, float* y) {
-  for (int64_t i = 0; i < kRowsAtOnce && row + i < rows.count; ++i) {
-    ScaleAndAdd(sums[i], rows.scales[(row + i) * rows.groups], scales, first,
-                y + (row + i) * kInt8Columns);
-  }
-}
 
 // Both halves of a group of 16 or 32 rows.
 inline void LoadRows(const uint8_t* x, bool two) {
@@ -121,7 +76,7 @@ inline void LoadRows(const uint8_t* x, bool two) {
 }
 
 // The rows of LoadRows with one tile of outputs. Sums start from the offsets, in every row alike.
-inline void SumProducts(const OutputTile& outputs, bool two, ExactSums& sums) {
+inline void SumProducts(const GroupOutputs& outputs, bool two, ExactSums& sums) {
   constexpr int64_t kStride = 4 * kInt8Panel;
   LoadTile<kOutputs0>(outputs.values, kStride);
   LoadTile<kOutputs1>(outputs.values + kTileInputs / 4 * kStride, kStride);
@@ -138,20 +93,16 @@ inline void SumProducts(const OutputTile& outputs, bool two, ExactSums& sums) {
 
 // All rows with the outputs of a block, whose weights of a group stay in L1 for them. Sums of one
 // tile of outputs are scaled while the next one is multiplied.
-void MultiplyGroup(const GroupRows& rows, const Int8ColumnBlock& columns, int64_t group,
-                   int64_t panel_bytes, float* y) {
+void MultiplyGroup(const GroupRows& rows, const Int8ColumnBlock& columns, int64_t group, float* y) {
   alignas(64) ExactSums sums[2];
   for (int64_t row = 0; row < rows.count; row += kRowsAtOnce) {
     const bool two = rows.count - row > kTileRows;
     LoadRows(rows.values[row], two);
     for (int64_t n = 0; n < kInt8Columns; n += kTileOutputs) {
-      const int64_t at = group * columns.stride + n;
-      const OutputTile outputs = {columns.values + n / kInt8Panel * panel_bytes +
-                                      group * kInt8Group * kInt8Panel + n % kInt8Panel * 4,
-                                  columns.scales + at, columns.offsets + at};
+      const GroupOutputs outputs = OutputsOf(columns, rows.groups, group, n);
       ExactSums& exact = sums[n / kTileOutputs % 2];
       SumProducts(outputs, two, exact);
-      ScaleAndAddRows(exact, rows, row, outputs.scales, group == 0, y + n);
+      ScaleAndAdd(exact, rows, row, outputs.scales, group == 0, y + n);
     }
   }
 }
@@ -160,13 +111,12 @@ void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* s
   const ConfiguredTiles tiles;
   GroupRows group_rows;
   for (int64_t g = 0; g < rows.groups; ++g) {
-    Gather(rows, g, group_rows);
-    MultiplyGroup(group_rows, columns, g, rows.groups * kInt8Group * kInt8Panel, sums);
+    Gather<kTileRows>(rows, g, group_rows);
+    MultiplyGroup(group_rows, columns, g, sums);
   }
 }
 
-constexpr Int8Kernels kKernels = {kRange,  QuantizeRow<kRange>, NormalizeRow, Multiply, StoreSums,
-                                  AddSums, GeluOfSums};
+constexpr Int8Kernels kKernels = KernelsAround<kRange>(Multiply);
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #if defined(__AVX2__)
 
+#include "model/int8/int8_group.h"
 #include "model/int8/int8_row_kernels.h"
 
 namespace magnet {
@@ -16,27 +17,6 @@ constexpr int kRange = 90;
 static_assert(2 * (2 * kRange) * kRange <= INT16_MAX);
 constexpr int64_t kRowsAtOnce = 6;  // with two vectors of outputs, 12 of the 16 registers
 constexpr int64_t kOutputsAtOnce = 2 * kLanes;
-
-inline __m256i LoadBytes(const void* x) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(x));
-}
-
-// One group of a block's rows, filled up with rows of zeros to whole tiles. Side by side: in their
-// own place, a power of two apart, they would throw each other out of L1.
-struct GroupRows {
-  alignas(32) uint8_t values[kInt8Rows][kInt8Group];
-  const float* scales;  // `groups` apart
-  int64_t groups;
-  int64_t count;
-};
-static_assert(kInt8Rows % kRowsAtOnce == 0);
-
-// The same group of kOutputsAtOnce outputs.
-struct OutputTile {
-  const int8_t* values;  // four inputs of an output side by side; the next four kInt8Panel * 4 on
-  const float* scales;
-  const int32_t* offsets;
-};
 
 // sums [kRowsAtOnce, kOutputsAtOnce] = offsets + products of the whole numbers. In assembly, since
 // GCC 12 moves and spills sums in every round: %ymm0 to %ymm11 hold them, two for a row.
@@ -89,59 +69,28 @@ void SumProducts(const uint8_t* x, const int8_t* w, const int32_t* offsets,
 #undef MAGNET_START_ROW
 // clang-format on
 
-void MultiplyTile(const GroupRows& rows, int64_t first_row, const OutputTile& outputs, bool first,
-                  float* y) {
+// A panel's part of a group stays in L1 for all rows. y: of the panel.
+void MultiplyPanel(const GroupRows& rows, const GroupOutputs& panel, bool first, float* y) {
   alignas(32) int32_t sums[kRowsAtOnce][kOutputsAtOnce];
-  SumProducts(rows.values[first_row], outputs.values, outputs.offsets, sums);
-  for (int64_t i = 0; i < kRowsAtOnce && first_row + i < rows.count; ++i, y += kInt8Columns) {
-    const Floats scale = Spread(rows.scales[(first_row + i) * rows.groups]);
-    for (int64_t n = 0; n < kOutputsAtOnce; n += kLanes) {
-      const Floats exact = _mm256_cvtepi32_ps(LoadBytes(&sums[i][n]));
-      const Floats before = first ? Spread(0) : Load(y + n);
-      Store(y + n, MultiplyAdd(exact, scale * Load(outputs.scales + n), before));
-    }
-  }
-}
-
-void Gather(const Int8RowBlock& rows, int64_t group, GroupRows& to) {
-  to.scales = rows.scales + group;
-  to.groups = rows.groups;
-  to.count = rows.count;
-  const uint8_t* from = rows.values + group * kInt8Group;
-  for (int64_t row = 0; row < rows.count; ++row, from += rows.groups * kInt8Group) {
-    __builtin_memcpy(to.values[row], from, kInt8Group);
-  }
-  for (int64_t row = rows.count; row % kRowsAtOnce != 0; ++row) {
-    __builtin_memset(to.values[row], 0, kInt8Group);
-  }
-}
-
-// A panel's part of a group stays in L1 for all rows.
-void MultiplyPanel(const GroupRows& rows, const OutputTile& panel, bool first, float* sums) {
   for (int64_t row = 0; row < rows.count; row += kRowsAtOnce) {
     for (int64_t n = 0; n < kInt8Panel; n += kOutputsAtOnce) {
-      MultiplyTile(rows, row, {panel.values + 4 * n, panel.scales + n, panel.offsets + n}, first,
-                   sums + row * kInt8Columns + n);
+      SumProducts(rows.values[row], panel.values + 4 * n, panel.offsets + n, sums);
+      ScaleAndAdd(sums, rows, row, panel.scales + n, first, y + n);
     }
   }
 }
 
 void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* sums) {
-  const int64_t in = rows.groups * kInt8Group;
   GroupRows group_rows;
   for (int64_t g = 0; g < rows.groups; ++g) {
-    Gather(rows, g, group_rows);
+    Gather<kRowsAtOnce>(rows, g, group_rows);
     for (int64_t column = 0; column < kInt8Columns; column += kInt8Panel) {
-      const int64_t at = g * columns.stride + column;
-      const OutputTile panel = {columns.values + column * in + g * kInt8Group * kInt8Panel,
-                                columns.scales + at, columns.offsets + at};
-      MultiplyPanel(group_rows, panel, g == 0, sums + column);
+      MultiplyPanel(group_rows, OutputsOf(columns, rows.groups, g, column), g == 0, sums + column);
     }
   }
 }
 
-constexpr Int8Kernels kKernels = {kRange,  QuantizeRow<kRange>, NormalizeRow, Multiply, StoreSums,
-                                  AddSums, GeluOfSums};
+constexpr Int8Kernels kKernels = KernelsAround<kRange>(Multiply);
 
 }  // namespace
 

@@ -96,6 +96,12 @@ inline void GeluOfSums(float* sums, const Int8Output& output) {
   }
 }
 
+// All kernels of a file, of which `multiply` alone is its own.
+template <int kRange>
+constexpr Int8Kernels KernelsAround(decltype(Int8Kernels::multiply) multiply) {
+  return {kRange, QuantizeRow<kRange>, NormalizeRow, multiply, StoreSums, AddSums, GeluOfSums};
+}
+
 }  // namespace
 }  // namespace magnet
 

@@ -120,8 +120,7 @@ void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* s
   }
 }
 
-constexpr Int8Kernels kKernels = {kRange,  QuantizeRow<kRange>, NormalizeRow, Multiply, StoreSums,
-                                  AddSums, GeluOfSums};
+constexpr Int8Kernels kKernels = KernelsAround<kRange>(Multiply);
 
 }  // namespace
 
