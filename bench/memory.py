@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what a process takes that plays a model of the released small size, with random weights.
 
-Writes that model to FOLDER/model in bfloat16 (0.9 GB, removed at the end), lets `magnet-model generate`
+Writes that model to FOLDER/model in bfloat16 (1.2 GB, removed at the end), lets `magnet-model generate`
 play ten seconds of it, one pass a codebook, in each precision, and prints the largest resident size of
 each process, alone and as a multiple of the weights' bytes in bfloat16. Needs programs built in --build.
 
