@@ -312,20 +312,25 @@ void ClipGeneration::FinishWindow() {
   SkipKeptWindows();
 }
 
-absl::StatusOr<std::vector<float>> ClipGeneration::DecodeAudio(int max_frames) {
-  const int count = std::min(max_frames, frames_ready_ - frames_decoded_);
-  if (count <= 0) return std::vector<float>();
-  if (!audio_) audio_.emplace(engine_->codec);
-  torch::Tensor codes =
+// The next codes to decode, [K, num_frames], on the CPU.
+torch::Tensor ClipGeneration::TakeCodes(int num_frames) {
+  const torch::Tensor codes =
       torch::from_blob(clip_.codes.data(), {engine_->config.lm.num_codebooks, clip_.num_frames},
                        torch::kLong)
-          .narrow(1, frames_decoded_, count)
-          .contiguous();
+          .narrow(1, frames_decoded_, num_frames)
+          .clone(torch::MemoryFormat::Contiguous);
+  frames_decoded_ += num_frames;
+  return codes;
+}
+
+std::unique_ptr<PendingAudio> ClipGeneration::StartAudio(int max_frames) {
+  const int count = std::min(max_frames, frames_ready_ - frames_decoded_);
+  if (count <= 0) return AudioQueue::None();
+  if (!audio_) audio_.emplace(engine_->codec);
   const bool last = frames_decoded_ + count == clip_.num_frames;
-  codes = codes.to(engine_->transformer->device());
-  const torch::Tensor wave = audio_->Push(codes, last).to(torch::kCPU, torch::kFloat).contiguous();
-  frames_decoded_ += count;
-  return std::vector<float>(wave.data_ptr<float>(), wave.data_ptr<float>() + wave.numel());
+  return engine_->audio_queue->Run(TakeCodes(count), [this, last](const torch::Tensor& codes) {
+    return audio_->Push(codes, last);
+  });
 }
 
 }  // namespace magnet

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "model/audio_queue.h"
 #include "model/condition_builder.h"
 #include "model/encodec/streaming_decoder.h"
 #include "model/generator.h"
@@ -28,6 +29,7 @@ struct Engine {
   MagnetTransformer transformer{nullptr};
   std::unique_ptr<PackedTransformer> packed;  // over the same weights; null: a pass per clip
   EncodecModel codec{nullptr};
+  std::unique_ptr<AudioQueue> audio_queue;
   std::unique_ptr<TextConditioner> text;
   std::unique_ptr<ConditionBuilder> conditions;
 };
@@ -59,8 +61,8 @@ class ClipGeneration : public Generation {
   absl::StatusOr<StepRequest> PrepareStep();
   absl::Status FinishStep(const std::vector<SampledToken>& tokens);
 
-  // As Generator::DecodeAudio.
-  absl::StatusOr<std::vector<float>> DecodeAudio(int max_frames);
+  // As Generator::StartAudio.
+  std::unique_ptr<PendingAudio> StartAudio(int max_frames);
 
  private:
   // Conditions that a run of windows shares.
@@ -89,6 +91,7 @@ class ClipGeneration : public Generation {
   PassInput DescribePass(const DecodingStep& step) const;
   absl::StatusOr<std::vector<SampledToken>> SampleFrames(const DecodingStep& step,
                                                          const PassLogits& logits) const;
+  torch::Tensor TakeCodes(int num_frames);
 
   Engine* const engine_;
   GenerationSpec spec_;

@@ -90,7 +90,8 @@ class LoadedGenerator : public Generator {
 
   absl::StatusOr<std::unique_ptr<Generation>> Begin(const GenerationSpec& spec) override;
   std::vector<absl::Status> Step(absl::Span<Generation* const> batch) override;
-  absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation, int max_frames) override;
+  absl::StatusOr<std::unique_ptr<PendingAudio>> StartAudio(Generation& generation,
+                                                           int max_frames) override;
 
  private:
   absl::Status EncodeTexts(const GenerationSpec& spec);
@@ -152,16 +153,16 @@ std::vector<absl::Status> LoadedGenerator::Step(absl::Span<Generation* const> ba
   return statuses;
 }
 
-absl::StatusOr<std::vector<float>> LoadedGenerator::DecodeAudio(Generation& generation,
-                                                                int max_frames) {
-  absl::StatusOr<std::vector<float>> samples;
+absl::StatusOr<std::unique_ptr<PendingAudio>> LoadedGenerator::StartAudio(Generation& generation,
+                                                                          int max_frames) {
+  std::unique_ptr<PendingAudio> audio;
   const absl::Status status = CatchTorchErrors("decoding audio", [&] {
     const torch::InferenceMode inference;
-    samples = static_cast<ClipGeneration&>(generation).DecodeAudio(max_frames);
+    audio = static_cast<ClipGeneration&>(generation).StartAudio(max_frames);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return samples;
+  return audio;
 }
 
 // In a packing: each layer as soon as it is loaded, so that no two lie in memory unpacked.
@@ -223,6 +224,7 @@ absl::Status LoadCodec(Bundle& bundle, const std::string& folder, const Placemen
       LoadModule(std::move(bundle.codec), folder + "/codec.safetensors", *engine.codec);
   if (!loaded.ok()) return loaded;
   engine.codec->to(placement.device);
+  engine.audio_queue = std::make_unique<AudioQueue>(placement.device);
   if (placement.device.is_cpu()) engine.codec->DecodeIn(placement.decoder_dtype);
   return absl::OkStatus();
 }

@@ -6,13 +6,15 @@
 //   auto generation = (*generator)->Begin(spec);
 //   while (!(*generation)->progress().done()) {
 //     (*generator)->Step({generation->get(), ...});       // one forward pass each
-//     while (audio is ready) (*generator)->DecodeAudio(**generation, frames);
+//     while (codes are ready) audio.push((*generator)->StartAudio(**generation, frames));
+//     while (audio.front()->ready()) use(audio.pop()->Take());
 //   }
 //
-// Threads: one thread calls Begin, Step and DecodeAudio of all Generators of a
+// Threads: one thread calls Begin, Step and StartAudio of all Generators of a
 // device (the model thread). Generation::progress() and the accessors belong to
-// that thread as well. A Generation may be destroyed on any thread, at any step
-// boundary: that is how a request is dropped. It must not outlive its Generator.
+// that thread as well, and so does a PendingAudio. Both may be destroyed on any
+// thread, at any step boundary: that is how a request is dropped. They must not
+// outlive their Generator.
 //
 // Exceptions of the tensor library stop here: running out of memory becomes
 // RESOURCE_EXHAUSTED, every other failure INTERNAL.
@@ -45,7 +47,7 @@ struct GenerationProgress {
   int steps_total = 0;
   int64_t passes = 0;      // forward passes run so far, a guided step counting 2
   int frames_ready = 0;    // leading frames whose codes are final
-  int frames_decoded = 0;  // of those, frames given to DecodeAudio already
+  int frames_decoded = 0;  // of those, frames given to StartAudio already
   int num_frames = 0;      // of the whole clip
 
   bool done() const { return steps_done == steps_total; }
@@ -88,6 +90,18 @@ class Generation {
   virtual absl::Status SetUpcomingSections(std::vector<PromptSection> sections) = 0;
 };
 
+// Samples that are being decoded, or are there.
+class PendingAudio {
+ public:
+  virtual ~PendingAudio() = default;
+
+  // Whether Take would return at once.
+  virtual bool ready() const = 0;
+
+  // Waits for the samples: mono, in [-1, 1] unless the model overshoots. Once.
+  virtual absl::StatusOr<std::vector<float>> Take() = 0;
+};
+
 class Generator {
  public:
   virtual ~Generator() = default;
@@ -109,13 +123,20 @@ class Generator {
   //   RESOURCE_EXHAUSTED  out of memory: nothing changed, a smaller batch may do.
   virtual std::vector<absl::Status> Step(absl::Span<Generation* const> batch) = 0;
 
-  // The next samples of a clip, from at most `max_frames` of its ready and not
-  // yet decoded frames: mono, in [-1, 1] unless the model overshoots. The codec
-  // may hold some back until it has seen what follows; the call that decodes
-  // the clip's last frame returns all the rest, so that the samples of all
-  // calls are num_samples() in number. Empty when nothing is ready.
-  virtual absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation,
-                                                         int max_frames) = 0;
+  // Begins to decode the next samples of a clip, from at most `max_frames` of its ready and
+  // not yet decoded frames. On a CPU they are there on return; a GPU decodes beside the steps
+  // that follow, what was started first first. The codec may hold some samples back until it
+  // has seen what follows; the call that takes the clip's last frame makes all the rest, so
+  // that the samples of all calls are num_samples() in number. None when nothing is ready.
+  virtual absl::StatusOr<std::unique_ptr<PendingAudio>> StartAudio(Generation& generation,
+                                                                   int max_frames) = 0;
+
+  // The same, waited for.
+  absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation, int max_frames) {
+    auto audio = StartAudio(generation, max_frames);
+    if (!audio.ok()) return audio.status();
+    return (*audio)->Take();
+  }
 
   // Token rows that fill the device, for those who form batches: more per step only
   // delay everyone. 0: merging rows gains nothing, one generation a step is best.

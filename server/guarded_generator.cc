@@ -32,10 +32,19 @@ std::vector<absl::Status> GuardedStep(Generator& generator, absl::Span<Generatio
   }
 }
 
-absl::StatusOr<std::vector<float>> GuardedDecode(Generator& generator, Generation& generation,
-                                                 int max_frames) {
+absl::StatusOr<std::unique_ptr<PendingAudio>> GuardedStartAudio(Generator& generator,
+                                                                Generation& generation,
+                                                                int max_frames) {
   try {
-    return generator.DecodeAudio(generation, max_frames);
+    return generator.StartAudio(generation, max_frames);
+  } catch (const std::exception& error) {
+    return ExceptionStatus(error);
+  }
+}
+
+absl::StatusOr<std::vector<float>> GuardedTake(PendingAudio& audio) {
+  try {
+    return audio.Take();
   } catch (const std::exception& error) {
     return ExceptionStatus(error);
   }

@@ -13,13 +13,15 @@
 
 namespace magnet {
 
-// As the methods of Generator; an exception becomes INTERNAL with reason
+// As the methods of Generator and PendingAudio; an exception becomes INTERNAL with reason
 // GENERATION_FAILED, for a step the status of the whole batch.
 absl::StatusOr<std::unique_ptr<Generation>> GuardedBegin(Generator& generator,
                                                          const GenerationSpec& spec);
 std::vector<absl::Status> GuardedStep(Generator& generator, absl::Span<Generation* const> batch);
-absl::StatusOr<std::vector<float>> GuardedDecode(Generator& generator, Generation& generation,
-                                                 int max_frames);
+absl::StatusOr<std::unique_ptr<PendingAudio>> GuardedStartAudio(Generator& generator,
+                                                                Generation& generation,
+                                                                int max_frames);
+absl::StatusOr<std::vector<float>> GuardedTake(PendingAudio& audio);
 
 }  // namespace magnet
 

@@ -1,24 +1,15 @@
 #include "server/scheduler.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "server/guarded_generator.h"
+#include "server/scheduler_job.h"
 #include "server/status_conversion.h"
 
 namespace magnet {
 namespace {
-
-bool HasUndecodedAudio(const GenerationProgress& progress) {
-  return progress.frames_decoded < progress.frames_ready;
-}
-
-bool IsComplete(const GenerationProgress& progress) {
-  return progress.done() && !HasUndecodedAudio(progress);
-}
 
 // An upper bound of the rows of a job's steps, before it is begun.
 int64_t EstimatedRows(const JobRequest& request) {
@@ -33,25 +24,6 @@ int DecodeFrames(const JobRequest& request, double seconds) {
 }
 
 }  // namespace
-
-struct Scheduler::Job {
-  JobId id = 0;
-  uint64_t ticket = 0;
-  JobRequest request;
-  std::shared_ptr<JobListener> listener;
-  bool started = false;                // guarded by the scheduler's mutex
-  std::optional<absl::Status> ending;  // guarded by the scheduler's mutex
-
-  // Of the model thread once started.
-  std::unique_ptr<Generation> generation;
-  absl::Time start;
-  absl::Duration compute;
-  std::atomic<JobPhase> phase = JobPhase::kQueued;  // read by Cancel
-  int64_t passes = 0;
-  std::vector<TempoChange> tempos;
-
-  Turn turn() const { return {-static_cast<int>(request.priority), ticket}; }
-};
 
 Scheduler::Scheduler(const SchedulerOptions& options, const Clock& clock, Metrics& metrics)
     : options_(options),
@@ -165,8 +137,9 @@ void Scheduler::Run() {
       if (stopping_ && line_.empty()) return;
     }
     EndCancelledJobs();
-    if (DecodeReadyAudio()) continue;
-    StepBatch(FormBatch());
+    if (MoveAudio()) continue;
+    const std::vector<JobPtr> batch = FormBatch();
+    batch.empty() ? AwaitAudio() : StepBatch(batch);
   }
 }
 
@@ -206,23 +179,48 @@ std::vector<Scheduler::JobPtr> Scheduler::RunnableJobs() {
   return jobs;
 }
 
-// One chunk of every job that has one; true when there was any. Returning after
-// one round lets cancellations in between.
-bool Scheduler::DecodeReadyAudio() {
-  bool decoded = false;
+// A chunk of every job: begun where its frames are ready, delivered where it is decoded. False when
+// there was nothing to do. Returning after one round lets cancellations in between.
+bool Scheduler::MoveAudio() {
+  bool moved = false;
   for (const JobPtr& job : RunnableJobs()) {
-    if (job->generation == nullptr || !HasUndecodedAudio(job->generation->progress())) continue;
-    DecodeChunk(*job);
-    decoded = true;
+    if (job->has_frames_to_decode()) {
+      moved = true;
+      if (!StartChunk(*job)) continue;
+    }
+    if (job->has_audio_ready()) {
+      moved = true;
+      DeliverChunk(*job);
+    }
   }
-  return decoded;
+  return moved;
 }
 
-void Scheduler::DecodeChunk(Job& job) {
+void Scheduler::AwaitAudio() {
+  for (const JobPtr& job : RunnableJobs()) {
+    if (!job->audio.empty()) return DeliverChunk(*job);
+  }
+}
+
+// False when the job has ended.
+bool Scheduler::StartChunk(Job& job) {
   const absl::Time before = clock_.Now();
-  absl::StatusOr<std::vector<float>> samples = GuardedDecode(
-      *job.request.generator, *job.generation, DecodeFrames(job.request, options_.decode_seconds));
+  auto audio = GuardedStartAudio(*job.request.generator, *job.generation,
+                                 DecodeFrames(job.request, options_.decode_seconds));
   job.compute += clock_.Now() - before;
+  if (!audio.ok()) {
+    EndJob(job, audio.status());
+    return false;
+  }
+  job.audio.push_back(*std::move(audio));
+  return true;
+}
+
+void Scheduler::DeliverChunk(Job& job) {
+  const absl::Time before = clock_.Now();
+  absl::StatusOr<std::vector<float>> samples = GuardedTake(*job.audio.front());
+  job.compute += clock_.Now() - before;
+  job.audio.pop_front();
   if (!samples.ok()) return EndJob(job, samples.status());
   if (!samples->empty()) {
     job.phase = JobPhase::kStreaming;
@@ -230,7 +228,7 @@ void Scheduler::DecodeChunk(Job& job) {
       return EndJob(job, std::move(status));
     }
   }
-  if (IsComplete(job.generation->progress())) EndJob(job, absl::OkStatus());
+  if (job.is_complete()) EndJob(job, absl::OkStatus());
 }
 
 std::vector<Scheduler::JobPtr> Scheduler::FormBatch() {
@@ -327,7 +325,7 @@ void Scheduler::AfterStep(const JobPtr& job, const absl::Status& status, int win
                              job->request.generator->memory_bytes());
     GiveUpTurn(*job);
   }
-  if (IsComplete(progress)) EndJob(*job, absl::OkStatus());
+  if (job->is_complete()) EndJob(*job, absl::OkStatus());
 }
 
 void Scheduler::GiveUpTurn(Job& job) {
@@ -342,6 +340,7 @@ void Scheduler::EndJob(Job& job, absl::Status status) {
   if (job.generation != nullptr) {
     job.passes = job.generation->progress().passes;
     job.tempos = job.generation->tempos();
+    job.audio.clear();
     job.generation.reset();
   }
   JobPtr keep_alive;

@@ -13,8 +13,9 @@
 // behind it pass. Each step takes jobs from the front of the line until
 // `max_batch_rows` token rows are together; 0 means what the device likes: one job
 // per step on a CPU, where merging rows gains nothing. A job that waits is begun
-// when the walk reaches it and there is room. Audio that is ready is decoded
-// before the next step, about a second at a time.
+// when the walk reaches it and there is room. Frames that are ready are decoded
+// about a second at a time: on a CPU before the next step, on a GPU beside the steps that
+// follow, and delivered between them.
 //
 // Back-pressure. While a listener has no room, its job is neither stepped nor
 // decoded; the others go on. The listener calls Resume when it has room again.
@@ -108,8 +109,10 @@ class Scheduler {
   void CountIfGivenUp(const Job& job, const absl::Status& status);
   void EndCancelledJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<JobPtr> RunnableJobs() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool DecodeReadyAudio() ABSL_LOCKS_EXCLUDED(mutex_);
-  void DecodeChunk(Job& job);
+  bool MoveAudio() ABSL_LOCKS_EXCLUDED(mutex_);
+  void AwaitAudio() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool StartChunk(Job& job);
+  void DeliverChunk(Job& job);
   std::vector<JobPtr> FormBatch() ABSL_LOCKS_EXCLUDED(mutex_);
   bool Begin(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void StepBatch(const std::vector<JobPtr>& batch);

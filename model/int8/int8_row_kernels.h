@@ -12,9 +12,9 @@ namespace {  // NOLINT(google-build-namespaces): see above
 // |values| [0, size) of a group.
 inline float LargestOf(const float* x, int64_t size) {
   Floats largest = Spread(0);
-  for (int64_t i = 0; i < size; i += kLanes) {
-    largest = LargerMagnitude(largest, Abs(Load(x + i, First(size - i))));
-  }
+  ForEachVector(size, [&](int64_t i, auto lanes) {
+    largest = LargerMagnitude(largest, Abs(Load(x + i, lanes)));
+  });
   return LargestMagnitude(largest);
 }
 
@@ -25,26 +25,26 @@ void QuantizeRow(const float* x, int64_t count, uint8_t* values, float* scales) 
     const float largest = LargestOf(x + begin, size);
     *scales = largest / kRange;
     const Floats inverse = Spread(largest > 0 ? kRange / largest : 0);
-    for (int64_t i = 0; i < kInt8Group; i += kLanes) {
-      StoreBytes(values + i, Load(x + begin + i, First(size - i)) * inverse, kRange);
-    }
+    ForEachVector(size, [&](int64_t i, auto lanes) {
+      StoreBytes(values + i, Load(x + begin + i, lanes) * inverse, kRange);
+    });
+    __builtin_memset(values + size, kRange, kInt8Group - size);
   }
 }
 
 inline float SumOf(const float* x, int64_t count) {
   Floats sum = Spread(0);
-  for (int64_t i = 0; i < count; i += kLanes) sum += Load(x + i, First(count - i));
+  ForEachVector(count, [&](int64_t i, auto lanes) { sum += Load(x + i, lanes); });
   return Sum(sum);
 }
 
 // Of what differs from the mean.
 inline float SumOfSquares(const float* x, float mean, int64_t count) {
   Floats sum = Spread(0);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Mask lanes = First(count - i);
+  ForEachVector(count, [&](int64_t i, auto lanes) {
     const Floats d = Choose(lanes, Load(x + i, lanes) - Spread(mean), Spread(0));
     sum = MultiplyAdd(d, d, sum);
-  }
+  });
   return Sum(sum);
 }
 
@@ -53,31 +53,30 @@ inline void NormalizeRow(const float* x, const float* gain, const float* bias, f
   const float mean = SumOf(x, count) / static_cast<float>(count);
   const float variance = SumOfSquares(x, mean, count) / static_cast<float>(count);
   const Floats inverse = Spread(1 / __builtin_sqrtf(variance + epsilon));
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Mask lanes = First(count - i);
+  ForEachVector(count, [&](int64_t i, auto lanes) {
     const Floats d = Load(x + i, lanes) - Spread(mean);
     Store(normalized + i, MultiplyAdd(d * inverse, Load(gain + i, lanes), Load(bias + i, lanes)),
           lanes);
-  }
+  });
 }
 
-inline Floats BiasedSums(const float* sums, const Int8Output& output, int64_t column, Mask lanes) {
+template <typename Lanes>
+inline Floats BiasedSums(const float* sums, const Int8Output& output, int64_t column,
+                         Lanes lanes) {
   const Floats bias = output.bias == nullptr ? Spread(0) : Load(output.bias + column, lanes);
   return Load(sums + column) + bias;
 }
 
 inline void StoreSums(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; i += kLanes) {
-    const Mask lanes = First(output.columns - i);
+  ForEachVector(output.columns, [&](int64_t i, auto lanes) {
     Store(y + i, BiasedSums(sums, output, i, lanes), lanes);
-  }
+  });
 }
 
 inline void AddSums(const float* sums, const Int8Output& output, float* y) {
-  for (int64_t i = 0; i < output.columns; i += kLanes) {
-    const Mask lanes = First(output.columns - i);
+  ForEachVector(output.columns, [&](int64_t i, auto lanes) {
     Store(y + i, Load(y + i, lanes) + BiasedSums(sums, output, i, lanes), lanes);
-  }
+  });
 }
 
 inline Floats GeluOf(Floats x) {
@@ -90,10 +89,11 @@ inline Floats GeluOf(Floats x) {
 }
 
 inline void GeluOfSums(float* sums, const Int8Output& output) {
-  for (int64_t i = 0; i < kInt8Columns; i += kLanes) {
-    const Mask lanes = First(output.columns - i);
+  ForEachVector(output.columns, [&](int64_t i, auto lanes) {
     Store(sums + i, Choose(lanes, GeluOf(BiasedSums(sums, output, i, lanes)), Spread(0)));
-  }
+  });
+  const int64_t written = (output.columns + kLanes - 1) / kLanes * kLanes;
+  __builtin_memset(sums + written, 0, (kInt8Columns - written) * sizeof(float));
 }
 
 // All kernels of a file, of which `multiply` alone is its own.

@@ -65,17 +65,18 @@ inline void Product(const float* x, int64_t x_stride, const float* w, int64_t w_
 // sum.
 inline float Soften(float* scores, int64_t count, int64_t padded) {
   Floats largest = Spread(kUnseen);
-  for (int64_t n = 0; n < count; n += kLanes) {
-    const Mask seen = First(count - n);
+  ForEachVector(count, [&](int64_t n, auto seen) {
     largest = Max(largest, Choose(seen, Load(scores + n, seen), Spread(kUnseen)));
-  }
+  });
   const Floats shift = Spread(Largest(largest));
   Floats sum = Spread(0);
-  for (int64_t n = 0; n < padded; n += kLanes) {
-    const Mask seen = First(count - n);
+  ForEachVector(count, [&](int64_t n, auto seen) {
     const Floats raised = Choose(seen, Exp(Load(scores + n, seen) - shift), Spread(0));
     Store(scores + n, raised);
     sum += raised;
+  });
+  for (int64_t n = (count + kLanes - 1) / kLanes * kLanes; n < padded; n += kLanes) {
+    Store(scores + n, Spread(0));
   }
   return 1 / Sum(sum);
 }

@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <optional>
 #include <thread>
 
 #include "absl/time/clock.h"
 #include "server/status_conversion.h"
-#include "tests/server/recording_listener.h"
-#include "tests/testing/fake_generator.h"
+#include "tests/server/scheduler_fixture.h"
 
 namespace magnet {
 namespace {
@@ -18,11 +16,13 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::kStepsPerWindow;
 using testing::RecordingListener;
+using testing::SchedulerTest;
 using ::testing::SizeIs;
+using testing::Submitted;
 
 constexpr absl::Duration kHangs = absl::Seconds(30);
-constexpr int kStepsPerWindow = 5;  // of the fake's defaults
 
 // Time that only the test moves.
 class ManualClock : public Clock {
@@ -32,41 +32,6 @@ class ManualClock : public Clock {
 
  private:
   std::atomic<int> seconds_ = 0;
-};
-
-struct Submitted {
-  JobId id = 0;
-  std::shared_ptr<RecordingListener> listener;
-};
-
-class SchedulerTest : public ::testing::Test {
- protected:
-  void Start(SchedulerOptions options) {
-    scheduler_.emplace(options, Clock::Real(), metrics_);
-    scheduler_->SetReadiness(Readiness::kServing);
-  }
-
-  JobRequest Request(uint64_t seed, double seconds) {
-    JobRequest request;
-    request.generator = generator_.get();
-    request.spec.seed = seed;
-    request.spec.duration_seconds = seconds;
-    request.spec.sampling = generator_->config().sampling;
-    request.arrival = absl::Now();
-    return request;
-  }
-
-  Submitted Submit(JobRequest request) {
-    auto listener = std::make_shared<RecordingListener>();
-    auto id = scheduler_->Submit(std::move(request), listener);
-    EXPECT_TRUE(id.ok()) << id.status();
-    return {id.ok() ? *id : 0, listener};
-  }
-
-  std::shared_ptr<testing::FakeControl> control_ = std::make_shared<testing::FakeControl>();
-  std::unique_ptr<Generator> generator_ = testing::MakeFakeGenerator("fake", control_);
-  Metrics metrics_;
-  std::optional<Scheduler> scheduler_;
 };
 
 TEST_F(SchedulerTest, DeliversAllSamplesInOrder) {

@@ -84,6 +84,15 @@ bool FakeControl::AwaitDecodeCalls(int count) const {
   return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
 }
 
+bool FakeControl::AwaitAudioWaits(int count) const {
+  absl::MutexLock lock(&mutex_);
+  const auto reached = [this, count] {
+    mutex_.AssertReaderHeld();
+    return audio_waits_ >= count;
+  };
+  return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
+}
+
 bool FakeControl::AwaitDestroyed(int count) const {
   absl::MutexLock lock(&mutex_);
   const auto reached = [this, count] {
@@ -91,6 +100,31 @@ bool FakeControl::AwaitDestroyed(int count) const {
     return destroyed_ >= count;
   };
   return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
+}
+
+void FakeControl::HoldAudio() {
+  absl::MutexLock lock(&mutex_);
+  audio_held_ = true;
+}
+
+void FakeControl::ReleaseAudio() {
+  absl::MutexLock lock(&mutex_);
+  audio_held_ = false;
+}
+
+bool FakeControl::HasAudio() const {
+  absl::MutexLock lock(&mutex_);
+  return !audio_held_;
+}
+
+void FakeControl::AwaitAudio() const {
+  absl::MutexLock lock(&mutex_);
+  if (audio_held_) ++audio_waits_;
+  const auto there = [this] {
+    mutex_.AssertReaderHeld();
+    return !audio_held_;
+  };
+  mutex_.Await(absl::Condition(&there));
 }
 
 void FakeControl::ResetCounts() {
@@ -284,6 +318,23 @@ class FakeGeneration : public Generation {
   GenerationProgress progress_;
 };
 
+class FakeAudio : public PendingAudio {
+ public:
+  FakeAudio(std::vector<float> samples, std::shared_ptr<FakeControl> control)
+      : samples_(std::move(samples)), control_(std::move(control)) {}
+
+  bool ready() const override { return control_->HasAudio(); }
+
+  absl::StatusOr<std::vector<float>> Take() override {
+    control_->AwaitAudio();
+    return std::move(samples_);
+  }
+
+ private:
+  std::vector<float> samples_;
+  const std::shared_ptr<FakeControl> control_;
+};
+
 class FakeGenerator : public Generator {
  public:
   FakeGenerator(const std::string& name, std::shared_ptr<FakeControl> control)
@@ -308,10 +359,11 @@ class FakeGenerator : public Generator {
     return statuses;
   }
 
-  absl::StatusOr<std::vector<float>> DecodeAudio(Generation& generation, int max_frames) override {
+  absl::StatusOr<std::unique_ptr<PendingAudio>> StartAudio(Generation& generation,
+                                                           int max_frames) override {
     control_->CountDecode();
     control_->Work();
-    return Of(generation).Decode(max_frames);
+    return std::make_unique<FakeAudio>(Of(generation).Decode(max_frames), control_);
   }
 
   int64_t memory_bytes() const override { return 12345; }

@@ -40,6 +40,8 @@ class FakeControl {
   // False after 30 s: the test hangs, say so.
   [[nodiscard]] bool AwaitStepCalls(int count) const;
   [[nodiscard]] bool AwaitDecodeCalls(int count) const;
+  // Calls of PendingAudio::Take that wait for ReleaseAudio.
+  [[nodiscard]] bool AwaitAudioWaits(int count) const;
   [[nodiscard]] bool AwaitDestroyed(int count) const;
 
   // Forgets all counts, so that a warm-up does not show in them.
@@ -52,7 +54,11 @@ class FakeControl {
   void FailSeed(uint64_t seed, absl::Status status);
   void FailBegin(absl::Status status);
 
-  // `hook` is called inside every Begin, Step and DecodeAudio, on the thread that calls them.
+  // Audio that is begun is not there before ReleaseAudio, as on a GPU.
+  void HoldAudio();
+  void ReleaseAudio();
+
+  // `hook` is called inside every Begin, Step and StartAudio, on the thread that calls them.
   void OnWork(std::function<void()> hook);
 
   // A leak: so many bytes are kept for every generation that is begun.
@@ -71,21 +77,26 @@ class FakeControl {
  private:
   friend class FakeGenerator;
   friend class FakeGeneration;
+  friend class FakeAudio;
 
   void CountCreated();
   void CountDestroyed();
   // Waits for a permit; returns the status of each generation of the batch.
   std::vector<absl::Status> EnterStep(const std::vector<uint64_t>& seeds);
   void CountDecode();
+  bool HasAudio() const;
+  void AwaitAudio() const;
   absl::Status BeginStatus();
   void Work();
 
   mutable absl::Mutex mutex_;
   bool gated_ ABSL_GUARDED_BY(mutex_) = false;
+  bool audio_held_ ABSL_GUARDED_BY(mutex_) = false;
   int permits_ ABSL_GUARDED_BY(mutex_) = 0;
   int created_ ABSL_GUARDED_BY(mutex_) = 0;
   int destroyed_ ABSL_GUARDED_BY(mutex_) = 0;
   int decode_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable int audio_waits_ ABSL_GUARDED_BY(mutex_) = 0;
   int throw_on_ ABSL_GUARDED_BY(mutex_) = 0;
   int fail_on_ ABSL_GUARDED_BY(mutex_) = 0;
   int memory_limit_ ABSL_GUARDED_BY(mutex_) = 0;
