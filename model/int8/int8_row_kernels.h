@@ -61,8 +61,7 @@ inline void NormalizeRow(const float* x, const float* gain, const float* bias, f
 }
 
 template <typename Lanes>
-inline Floats BiasedSums(const float* sums, const Int8Output& output, int64_t column,
-                         Lanes lanes) {
+inline Floats BiasedSums(const float* sums, const Int8Output& output, int64_t column, Lanes lanes) {
   const Floats bias = output.bias == nullptr ? Spread(0) : Load(output.bias + column, lanes);
   return Load(sums + column) + bias;
 }

@@ -22,7 +22,8 @@ class SchedulerAudioTest : public testing::SchedulerTest {
     const std::vector<float> samples = job.listener->samples();
     ASSERT_THAT(samples, SizeIs(seconds * 16000));
     for (size_t i = 0; i < samples.size(); ++i) {
-      ASSERT_EQ(samples[i], testing::FakeSample(seed, static_cast<int64_t>(i))) << "at sample " << i;
+      ASSERT_EQ(samples[i], testing::FakeSample(seed, static_cast<int64_t>(i)))
+          << "at sample " << i;
     }
   }
 };
