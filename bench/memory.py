@@ -50,16 +50,16 @@ def main():
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     model = options.out / "model"
-    weights = write_model(options.build, model)
-    print(f"weights in bfloat16: {weights / 1e9:.2f} GB")
-    results = {"weights": weights}
     try:
+        weights = write_model(options.build, model)
+        print(f"weights in bfloat16: {weights / 1e9:.2f} GB")
+        results = {"weights": weights}
         for precision in options.precisions:
             results[precision] = measure(options.build, model, precision, options.out / "sound.wav")
             print(f"{precision:10} {results[precision] / 1e9:.2f} GB, "
                   f"{results[precision] / weights:.2f} of them", flush=True)
     finally:
-        shutil.rmtree(model)
+        shutil.rmtree(model, ignore_errors=True)
     (options.out / "memory.json").write_text(json.dumps(results, indent=2) + "\n")
 
 

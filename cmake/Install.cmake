@@ -120,6 +120,7 @@ magnet_man_page(magnet-model 1 "show sizes, parameters, licence and memory of a 
 magnet_man_page(magnet-model 1 "show a text as the model reads it" tokenize)
 magnet_man_page(magnet-model 1 "turn audio into codes" encode)
 magnet_man_page(magnet-model 1 "turn codes into audio" decode)
+magnet_man_page(magnet-model 1 "time each precision on this CPU" precisions)
 magnet_man_page(magnet-train 1 "makes data sets and trains models")
 
 if(TARGET magnet-client)

@@ -176,7 +176,7 @@ absl::Status LoadWeights(Bundle& bundle, const std::string& folder, WeightPackin
       LoadModule(std::move(bundle.lm), source, *transformer, [packing](torch::nn::Module& part) {
         if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(packing);
       });
-  if (loaded.ok()) transformer->Pack(packing);
+  if (loaded.ok()) transformer->PackHeads(packing);
   return loaded;
 }
 

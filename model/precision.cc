@@ -3,14 +3,18 @@
 #include "model/cpu_features.h"
 
 namespace magnet {
-namespace {
 
 Precision FastestOnCpu() {
   if (CpuGainsByBFloat16()) return Precision::kBFloat16;
   return CpuHasAvx2() ? Precision::kInt8 : Precision::kFloat32;
 }
 
-}  // namespace
+std::vector<Precision> PrecisionsOfCpu() {
+  std::vector<Precision> precisions = {Precision::kFloat32};
+  if (CpuGainsByBFloat16()) precisions.push_back(Precision::kBFloat16);
+  if (CpuHasAvx2()) precisions.push_back(Precision::kInt8);
+  return precisions;
+}
 
 const std::map<std::string, Precision>& PrecisionNames() {
   static const auto* const names =
@@ -20,6 +24,13 @@ const std::map<std::string, Precision>& PrecisionNames() {
                                            {"float16", Precision::kFloat16},
                                            {"int8", Precision::kInt8}};
   return *names;
+}
+
+std::string NameOf(Precision precision) {
+  for (const auto& [name, value] : PrecisionNames()) {
+    if (value == precision) return name;
+  }
+  return "unknown";
 }
 
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {

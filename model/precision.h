@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -17,6 +18,14 @@ enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
 // By the names that options have: auto, bfloat16, float16, float32, int8.
 const std::map<std::string, Precision>& PrecisionNames();
+
+std::string NameOf(Precision precision);
+
+// What kAuto is on this CPU.
+Precision FastestOnCpu();
+
+// kFloat32, and those that this CPU has instructions for.
+std::vector<Precision> PrecisionsOfCpu();
 
 // How the transformer's weights are laid out anew for inference.
 enum class WeightPacking { kNone, kBFloat16, kInt8 };

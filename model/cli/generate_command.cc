@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/audio/audio_file.h"
+#include "model/cli/clip_run.h"
 #include "model/cli/codes_file.h"
 #include "model/cli/generation_options.h"
 #include "model/cli/precision_option.h"
@@ -56,33 +57,16 @@ class StepLine {
   const bool shown_;
 };
 
-absl::StatusOr<std::vector<float>> RunToTheEnd(Generator& generator, Generation& generation,
-                                               bool show_progress) {
-  constexpr int kChunkFrames = 50;
-  const StepLine line(show_progress);
-  std::vector<float> samples;
-  for (;;) {
-    line.Draw(generation.progress());
-    if (!generation.progress().done()) {
-      const absl::Status status = generator.Step({&generation})[0];
-      if (!status.ok()) return status;
-    }
-    while (generation.progress().frames_decoded < generation.progress().frames_ready) {
-      const auto chunk = generator.DecodeAudio(generation, kChunkFrames);
-      if (!chunk.ok()) return chunk.status();
-      samples.insert(samples.end(), chunk->begin(), chunk->end());
-    }
-    if (generation.progress().done()) return samples;
-  }
-}
-
 absl::Status GenerateClip(Generator& generator, const GenerateOptions& options,
                           const GenerationSpec& spec, const std::string& output) {
   const Clock::time_point begin = Clock::now();
   const auto generation = generator.Begin(spec);
   if (!generation.ok()) return generation.status();
-  const bool show = !options.quiet && isatty(STDERR_FILENO);
-  const auto samples = RunToTheEnd(generator, **generation, show);
+  const auto samples = [&] {
+    const StepLine line(!options.quiet && isatty(STDERR_FILENO));
+    return RunToTheEnd(generator, **generation,
+                       [&line](const GenerationProgress& progress) { line.Draw(progress); });
+  }();
   if (!samples.ok()) return samples.status();
   const int rate = generator.config().codec.sample_rate_hz;
   if (absl::Status status = WriteAudioFile(output, *samples, rate); !status.ok()) return status;

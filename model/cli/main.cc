@@ -6,6 +6,7 @@
 #include "model/cli/convert_command.h"
 #include "model/cli/generate_command.h"
 #include "model/cli/inspect_command.h"
+#include "model/cli/precisions_command.h"
 #include "model/cli/tokenize_command.h"
 #include "model/heap.h"
 
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   magnet::AddTokenizeCommand(app, status);
   magnet::AddEncodeCommand(app, status);
   magnet::AddDecodeCommand(app, status);
+  magnet::AddPrecisionsCommand(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -87,6 +87,10 @@ void Int8Weight::ForEachRowOfSums(const QuantizedRows& x, UseSums use) const {
   const uint8_t* const values = x.values.data_ptr<uint8_t>();
   const float* const row_scales = x.scales.data_ptr<float>();
   const int64_t row_blocks = Blocks(x.count(), kInt8Rows);
+  const int8_t* const weights = values_.data_ptr<int8_t>();
+  const float* const weight_scales = scales_.data_ptr<float>();
+  const int32_t* const offsets = offsets_.data_ptr<int32_t>();
+  const float* const bias = bias_.defined() ? bias_.data_ptr<float>() : nullptr;
   const Int8Kernels& kernels = BestInt8Kernels();
   // Row blocks one after the other: the weights of a column block stay in L2.
   RunTasks(Blocks(out_, kInt8Columns) * row_blocks, [&](int64_t task) {
@@ -95,10 +99,9 @@ void Int8Weight::ForEachRowOfSums(const QuantizedRows& x, UseSums use) const {
     alignas(64) float sums[kInt8Rows * kInt8Columns];
     kernels.multiply(
         {values + row * padded_in, row_scales + row * groups, groups, count},
-        {values_.data_ptr<int8_t>() + column * padded_in, scales_.data_ptr<float>() + column,
-         offsets_.data_ptr<int32_t>() + column, offsets_.size(1)},
+        {weights + column * padded_in, weight_scales + column, offsets + column, offsets_.size(1)},
         sums);
-    const Int8Output output = {bias_.defined() ? bias_.data_ptr<float>() + column : nullptr,
+    const Int8Output output = {bias == nullptr ? nullptr : bias + column,
                                std::min(kInt8Columns, out_ - column)};
     for (int64_t i = 0; i < count; ++i) use(row + i, column, output, sums + i * kInt8Columns);
   });

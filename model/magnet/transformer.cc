@@ -130,8 +130,6 @@ void TransformerLayerImpl::AddFeedForward(torch::Tensor& x) {
 }
 
 void TransformerLayerImpl::Pack(WeightPacking packing) {
-  if (packed_) return;
-  packed_ = true;
   if (packing == WeightPacking::kInt8) {
     int8_ = std::make_unique<Int8Layer>(*this, num_heads_);
     return;
@@ -153,7 +151,12 @@ void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
 void MagnetTransformerImpl::Pack(WeightPacking packing) {
   const torch::NoGradGuard no_grad;
   for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack(packing);
+  PackHeads(packing);
+}
+
+void MagnetTransformerImpl::PackHeads(WeightPacking packing) {
   if (packing == WeightPacking::kInt8) return;
+  const torch::NoGradGuard no_grad;
   for (const auto& head : *linears_) head->as<Dense>()->Pack();
 }
 

@@ -92,13 +92,12 @@ class TransformerLayerImpl : public torch::nn::Module {
   torch::Tensor NullOutput();  // as CrossAttentionImpl::NullOutput
   void AddFeedForward(torch::Tensor& x);
 
-  // For the in-place functions alone; `packing` is not kNone. Does nothing the second time.
+  // For the in-place functions alone; `packing` is not kNone. Once.
   void Pack(WeightPacking packing);
   int64_t int8_bytes() const { return int8_ ? int8_->num_bytes() : 0; }
 
  private:
   const int num_heads_;
-  bool packed_ = false;
   std::unique_ptr<Int8Layer> int8_;  // null: the weights below are used
   torch::nn::LayerNorm norm1_{nullptr}, norm_cross_{nullptr}, norm2_{nullptr};  // D
   Dense linear1_{nullptr};                                                      // D -> ffn_dim
@@ -126,8 +125,10 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // kBFloat16, after ComputeIn(bfloat16): the layers' weights and the heads' as PackedWeight.
   // kInt8, after ComputeIn(float32): the layers' as Int8Weight; the heads, whose logits
   // decide which token is likeliest, and embeddings stay. What is packed has no elements
-  // afterwards. Layers may have been packed before, each as soon as it was loaded.
+  // afterwards. Once.
   void Pack(WeightPacking packing);
+  // The rest of it, where each layer was packed as soon as it was loaded.
+  void PackHeads(WeightPacking packing);
   // Of the weights that kInt8 has packed.
   int64_t int8_bytes() const;
 

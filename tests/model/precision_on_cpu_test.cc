@@ -27,6 +27,16 @@ TEST(PrecisionOnCpu, AutoIsTheFastestThatTheCpuHas) {
                                            : WeightPacking::kNone);
 }
 
+TEST(PrecisionOnCpu, WhatIsOfferedIsWhatTheCpuCanAndHoldsTheFastest) {
+  const std::vector<Precision> offered = PrecisionsOfCpu();
+  EXPECT_EQ(offered.front(), Precision::kFloat32);
+  EXPECT_THAT(offered, ::testing::Contains(FastestOnCpu()));
+  for (const Precision precision : offered) {
+    EXPECT_TRUE(PrecisionOnCpu(precision).ok());
+    EXPECT_EQ(PrecisionNames().at(NameOf(precision)), precision);
+  }
+}
+
 TEST(PrecisionOnCpu, TheDecoderIsBriefOnlyWhereThatIsFaster) {
   for (const Precision asked : {Precision::kFloat32, Precision::kFloat16}) {
     const auto found = PrecisionOnCpu(asked);

@@ -5,12 +5,14 @@
 
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/audio/audio_file.h"
 #include "model/encodec/encodec_model.h"
+#include "model/precision.h"
 #include "tests/model/cli/magnet_model_program.h"
 #include "tests/testing/reference_fixture.h"
 
@@ -74,6 +76,31 @@ TEST_F(MagnetModel, ASeedGivesTheSameFile) {
   const auto read = [&](const char* name) { return ReadAudioFile(Path(name))->samples; };
   EXPECT_EQ(read("a.wav"), read("b.wav"));
   EXPECT_NE(read("a.wav"), read("c.wav"));
+}
+
+// Who chooses a precision would choose by wrong figures, or by none.
+TEST_F(MagnetModel, PrecisionsTellsTimesAndTokensOfAllThatTheCpuHas) {
+  const std::string common = "precisions --seconds 1 --repeats 2 -m " + Path("bundle");
+  const Outcome told = RunProgram(common + " -p drums -p 'a slow piano' --json");
+  ASSERT_EQ(told.exit_code, 0) << told.output;
+  const auto report = nlohmann::json::parse(told.output);
+  EXPECT_EQ(report["auto"], NameOf(FastestOnCpu()));
+  ASSERT_EQ(report["precisions"].size(), PrecisionsOfCpu().size());
+  for (const auto& found : report["precisions"]) {
+    EXPECT_EQ(found["seconds"].size(), 2u);
+    const auto same = found["same_tokens"].get<std::vector<double>>();
+    ASSERT_EQ(same.size(), 4u);
+    const bool exact = found["precision"] == "float32";
+    for (const double share : same) {
+      EXPECT_LE(share, 1.0);
+      EXPECT_GE(share, exact ? 1.0 : 0.6);
+    }
+  }
+  const Outcome table = RunProgram(common);
+  EXPECT_THAT(table.output, HasSubstr("float32 "));
+  EXPECT_THAT(table.output, HasSubstr("auto takes " + NameOf(FastestOnCpu())));
+  ExpectExit("precisions -m " + Path("none"), 1, "none");
+  ExpectExit(common + " --repeats 0", 2, "--repeats");
 }
 
 // The longest clip would be decided by the program and not by its owner.
