@@ -199,7 +199,7 @@ absl::StatusOr<int64_t> LoadTransformer(Bundle& bundle, const std::string& folde
         std::make_unique<PackedTransformer>(engine.transformer, std::move(placement.kernels));
   }
   if (placement.packing != WeightPacking::kInt8) return unpacked;
-  return ModuleBytes(*engine.transformer) + engine.transformer->int8_bytes();
+  return ModuleBytes(*engine.transformer) + engine.transformer->Int8Bytes();
 }
 
 // The type of 16 bits that all of them are stored in, if it is one.

@@ -41,8 +41,8 @@ class SignalThread {
   }
 
   // `reload` is called on SIGHUP, `end` is notified by SIGTERM or SIGINT.
-  void Start(std::function<void()> reload, absl::Notification& end) {
-    std::thread([signals = signals_, reload = std::move(reload), &end] {
+  void Start(const std::function<void()>& reload, absl::Notification& end) {
+    std::thread([signals = signals_, reload, &end] {
       for (;;) {
         int signal = 0;
         if (sigwait(&signals, &signal) != 0) continue;

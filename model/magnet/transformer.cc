@@ -160,9 +160,9 @@ void MagnetTransformerImpl::PackHeads(WeightPacking packing) {
   for (const auto& head : *linears_) head->as<Dense>()->Pack();
 }
 
-int64_t MagnetTransformerImpl::int8_bytes() const {
+int64_t MagnetTransformerImpl::Int8Bytes() const {
   int64_t bytes = 0;
-  for (const auto& layer : *layers_) bytes += layer->as<TransformerLayer>()->int8_bytes();
+  for (const auto& layer : *layers_) bytes += layer->as<TransformerLayer>()->Int8Bytes();
   return bytes;
 }
 

@@ -94,7 +94,7 @@ class TransformerLayerImpl : public torch::nn::Module {
 
   // For the in-place functions alone; `packing` is not kNone. Once.
   void Pack(WeightPacking packing);
-  int64_t int8_bytes() const { return int8_ ? int8_->num_bytes() : 0; }
+  int64_t Int8Bytes() const { return int8_ ? int8_->num_bytes() : 0; }
 
  private:
   const int num_heads_;
@@ -130,7 +130,7 @@ class MagnetTransformerImpl : public torch::nn::Module {
   // The rest of it, where each layer was packed as soon as it was loaded.
   void PackHeads(WeightPacking packing);
   // Of the weights that kInt8 has packed.
-  int64_t int8_bytes() const;
+  int64_t Int8Bytes() const;
 
   // Hidden states of texts [B, S, text_dim] -> conditions [B, S, D].
   torch::Tensor ProjectText(const torch::Tensor& text_states);
