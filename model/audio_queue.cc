@@ -62,7 +62,7 @@ class AudioOnItsWay : public PendingAudio {
 
 }  // namespace
 
-AudioQueue::AudioQueue(torch::Device device) : device_(device) {
+AudioQueue::AudioQueue(torch::Device device) {
   if (device.is_cpu()) return;
   const c10::impl::VirtualGuardImpl devices(device.type());
   stream_ = devices.getStreamFromGlobalPool(device);
@@ -80,7 +80,7 @@ std::unique_ptr<PendingAudio> AudioQueue::Run(const torch::Tensor& codes, Decode
 // Copies from and to memory that is not pinned would wait for all that the stream does.
 std::unique_ptr<PendingAudio> AudioQueue::Enqueue(const torch::Tensor& codes, Decode decode) {
   const c10::StreamGuard guard(*stream_);
-  const torch::Tensor there = codes.pin_memory().to(device_, /*non_blocking=*/true);
+  const torch::Tensor there = codes.pin_memory().to(stream_->device(), /*non_blocking=*/true);
   const torch::Tensor wave = decode(there);
   torch::Tensor samples =
       torch::empty(wave.sizes(), torch::TensorOptions(torch::kFloat).pinned_memory(true));

@@ -30,7 +30,6 @@ class AudioQueue {
  private:
   std::unique_ptr<PendingAudio> Enqueue(const torch::Tensor& codes, Decode decode);
 
-  const torch::Device device_;
   std::optional<c10::Stream> stream_;  // of a GPU
 };
 

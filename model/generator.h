@@ -51,6 +51,7 @@ struct GenerationProgress {
   int num_frames = 0;      // of the whole clip
 
   bool done() const { return steps_done == steps_total; }
+  bool has_frames_to_decode() const { return frames_decoded < frames_ready; }
 };
 
 // From when on a clip has a tempo. Where none was known before, a bar begins there; else the

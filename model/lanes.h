@@ -144,6 +144,13 @@ inline void ForEachVector(int64_t count, Visitor visit) {
   if (i < count) visit(i, First(count - i));
 }
 
+// Zeros from behind the vectors of `count` values on, up to `padded`.
+inline void ZeroBeyond(float* y, int64_t count, int64_t padded) {
+  for (int64_t i = (count + kLanes - 1) / kLanes * kLanes; i < padded; i += kLanes) {
+    Store(y + i, Spread(0));
+  }
+}
+
 }  // namespace
 }  // namespace magnet
 

@@ -186,7 +186,7 @@ bool Scheduler::MoveAudio() {
   for (const JobPtr& job : RunnableJobs()) {
     if (job->has_frames_to_decode()) {
       moved = true;
-      if (!StartChunk(*job)) continue;
+      StartChunk(*job);
     }
     if (job->has_audio_ready()) {
       moved = true;
@@ -202,18 +202,13 @@ void Scheduler::AwaitAudio() {
   }
 }
 
-// False when the job has ended.
-bool Scheduler::StartChunk(Job& job) {
+void Scheduler::StartChunk(Job& job) {
   const absl::Time before = clock_.Now();
   auto audio = GuardedStartAudio(*job.request.generator, *job.generation,
                                  DecodeFrames(job.request, options_.decode_seconds));
   job.compute += clock_.Now() - before;
-  if (!audio.ok()) {
-    EndJob(job, audio.status());
-    return false;
-  }
+  if (!audio.ok()) return EndJob(job, audio.status());
   job.audio.push_back(*std::move(audio));
-  return true;
 }
 
 void Scheduler::DeliverChunk(Job& job) {

@@ -111,7 +111,7 @@ class Scheduler {
   std::vector<JobPtr> RunnableJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   bool MoveAudio() ABSL_LOCKS_EXCLUDED(mutex_);
   void AwaitAudio() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool StartChunk(Job& job);
+  void StartChunk(Job& job);
   void DeliverChunk(Job& job);
   std::vector<JobPtr> FormBatch() ABSL_LOCKS_EXCLUDED(mutex_);
   bool Begin(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -36,9 +36,7 @@ struct Scheduler::Job {
   Turn turn() const { return {-static_cast<int>(request.priority), ticket}; }
 
   bool has_frames_to_decode() const {
-    if (generation == nullptr) return false;
-    const GenerationProgress progress = generation->progress();
-    return progress.frames_decoded < progress.frames_ready;
+    return generation != nullptr && generation->progress().has_frames_to_decode();
   }
   bool has_audio_ready() const { return !audio.empty() && audio.front()->ready(); }
   bool is_complete() const {

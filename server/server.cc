@@ -209,7 +209,7 @@ absl::Status WarmUp(Generator& generator) {
   while (!(*generation)->progress().done()) {
     if (absl::Status status = generator.Step(batch).front(); !status.ok()) return status;
   }
-  while ((*generation)->progress().frames_decoded < (*generation)->progress().frames_ready) {
+  while ((*generation)->progress().has_frames_to_decode()) {
     auto samples = generator.DecodeAudio(**generation, /*max_frames=*/50);
     if (!samples.ok()) return samples.status();
   }

@@ -13,7 +13,7 @@ absl::StatusOr<std::vector<float>> RunToTheEnd(
       const absl::Status status = generator.Step({&generation})[0];
       if (!status.ok()) return status;
     }
-    while (generation.progress().frames_decoded < generation.progress().frames_ready) {
+    while (generation.progress().has_frames_to_decode()) {
       const auto chunk = generator.DecodeAudio(generation, kChunkFrames);
       if (!chunk.ok()) return chunk.status();
       samples.insert(samples.end(), chunk->begin(), chunk->end());

@@ -71,9 +71,12 @@ absl::StatusOr<double> SecondsOfClip(Generator& generator, const GenerationSpec&
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// Opened anew for every repeat, so that the weights of one precision alone lie in memory.
 absl::Status Measure(const PrecisionsOptions& options, Finding& finding) {
-  const auto generator = OpenGenerator(
-      options.model, {.precision = finding.precision, .num_threads = options.num_threads});
+  GeneratorOptions engine;
+  engine.precision = finding.precision;
+  engine.num_threads = options.num_threads;
+  const auto generator = OpenGenerator(options.model, engine);
   if (!generator.ok()) return generator.status();
   const ModelConfig& config = (*generator)->config();
   finding.weight_bytes = (*generator)->memory_bytes();

@@ -91,8 +91,7 @@ inline void GeluOfSums(float* sums, const Int8Output& output) {
   ForEachVector(output.columns, [&](int64_t i, auto lanes) {
     Store(sums + i, Choose(lanes, GeluOf(BiasedSums(sums, output, i, lanes)), Spread(0)));
   });
-  const int64_t written = (output.columns + kLanes - 1) / kLanes * kLanes;
-  __builtin_memset(sums + written, 0, (kInt8Columns - written) * sizeof(float));
+  ZeroBeyond(sums, output.columns, kInt8Columns);
 }
 
 // All kernels of a file, of which `multiply` alone is its own.

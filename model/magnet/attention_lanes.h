@@ -75,9 +75,7 @@ inline float Soften(float* scores, int64_t count, int64_t padded) {
     Store(scores + n, raised);
     sum += raised;
   });
-  for (int64_t n = (count + kLanes - 1) / kLanes * kLanes; n < padded; n += kLanes) {
-    Store(scores + n, Spread(0));
-  }
+  ZeroBeyond(scores, count, padded);
   return 1 / Sum(sum);
 }
 

@@ -7,6 +7,7 @@
 #include "model/audio/audio_file.h"
 #include "tests/integration/server_harness.h"
 #include "tests/server/encoded_audio.h"
+#include "tests/testing/fake_samples.h"
 
 namespace magnet::testing {
 namespace {
@@ -69,9 +70,7 @@ TEST(GenerateTest, SamplesAreTheModels) {
   ASSERT_EQ(result.audio.size(), 3u * 16000 * 4);
   std::vector<float> samples(size_t{3} * 16000);
   std::memcpy(samples.data(), result.audio.data(), result.audio.size());
-  for (size_t i = 0; i < samples.size(); ++i) {
-    ASSERT_EQ(samples[i], FakeSample(5, static_cast<int64_t>(i))) << "at sample " << i;
-  }
+  ExpectFakeSamples(samples, 5);
 }
 
 TEST(GenerateTest, ProgressCanBeSwitchedOffAndSeedIsReported) {

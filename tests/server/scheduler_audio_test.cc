@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/server/scheduler_fixture.h"
+#include "tests/testing/fake_samples.h"
 
 namespace magnet {
 namespace {
@@ -21,10 +22,7 @@ class SchedulerAudioTest : public testing::SchedulerTest {
     EXPECT_TRUE(job.listener->Await().status.ok());
     const std::vector<float> samples = job.listener->samples();
     ASSERT_THAT(samples, SizeIs(seconds * 16000));
-    for (size_t i = 0; i < samples.size(); ++i) {
-      ASSERT_EQ(samples[i], testing::FakeSample(seed, static_cast<int64_t>(i)))
-          << "at sample " << i;
-    }
+    testing::ExpectFakeSamples(samples, seed);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "server/status_conversion.h"
 #include "tests/server/scheduler_fixture.h"
+#include "tests/testing/fake_samples.h"
 
 namespace magnet {
 namespace {
@@ -44,9 +45,7 @@ TEST_F(SchedulerTest, DeliversAllSamplesInOrder) {
   EXPECT_EQ(job.listener->progress_calls(), 2 * kStepsPerWindow);
   const std::vector<float> samples = job.listener->samples();
   ASSERT_THAT(samples, SizeIs(3 * 16000));
-  for (size_t i = 0; i < samples.size(); ++i) {
-    ASSERT_EQ(samples[i], testing::FakeSample(7, static_cast<int64_t>(i))) << "at sample " << i;
-  }
+  testing::ExpectFakeSamples(samples, 7);
 }
 
 // First audio of a clip of 30 windows: it must not wait for more than the first, and none of the

@@ -75,31 +75,25 @@ bool FakeControl::AwaitStepCalls(int count) const {
   return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
 }
 
-bool FakeControl::AwaitDecodeCalls(int count) const {
+bool FakeControl::AwaitCount(int FakeControl::*counter, int count) const {
   absl::MutexLock lock(&mutex_);
-  const auto reached = [this, count] {
+  const auto reached = [this, counter, count] {
     mutex_.AssertReaderHeld();
-    return decode_calls_ >= count;
+    return this->*counter >= count;
   };
   return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
+}
+
+bool FakeControl::AwaitDecodeCalls(int count) const {
+  return AwaitCount(&FakeControl::decode_calls_, count);
 }
 
 bool FakeControl::AwaitAudioWaits(int count) const {
-  absl::MutexLock lock(&mutex_);
-  const auto reached = [this, count] {
-    mutex_.AssertReaderHeld();
-    return audio_waits_ >= count;
-  };
-  return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
+  return AwaitCount(&FakeControl::audio_waits_, count);
 }
 
 bool FakeControl::AwaitDestroyed(int count) const {
-  absl::MutexLock lock(&mutex_);
-  const auto reached = [this, count] {
-    mutex_.AssertReaderHeld();
-    return destroyed_ >= count;
-  };
-  return mutex_.AwaitWithTimeout(absl::Condition(&reached), kHangs);
+  return AwaitCount(&FakeControl::destroyed_, count);
 }
 
 void FakeControl::HoldAudio() {
@@ -117,7 +111,7 @@ bool FakeControl::HasAudio() const {
   return !audio_held_;
 }
 
-void FakeControl::AwaitAudio() const {
+void FakeControl::AwaitAudio() {
   absl::MutexLock lock(&mutex_);
   if (audio_held_) ++audio_waits_;
   const auto there = [this] {
@@ -129,7 +123,7 @@ void FakeControl::AwaitAudio() const {
 
 void FakeControl::ResetCounts() {
   absl::MutexLock lock(&mutex_);
-  created_ = destroyed_ = decode_calls_ = 0;
+  created_ = destroyed_ = decode_calls_ = audio_waits_ = 0;
   std::vector<std::vector<uint64_t>>().swap(batches_);  // the memory too
 }
 

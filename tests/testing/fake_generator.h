@@ -79,13 +79,14 @@ class FakeControl {
   friend class FakeGeneration;
   friend class FakeAudio;
 
+  bool AwaitCount(int FakeControl::*counter, int count) const;
   void CountCreated();
   void CountDestroyed();
   // Waits for a permit; returns the status of each generation of the batch.
   std::vector<absl::Status> EnterStep(const std::vector<uint64_t>& seeds);
   void CountDecode();
   bool HasAudio() const;
-  void AwaitAudio() const;
+  void AwaitAudio();
   absl::Status BeginStatus();
   void Work();
 
@@ -96,7 +97,7 @@ class FakeControl {
   int created_ ABSL_GUARDED_BY(mutex_) = 0;
   int destroyed_ ABSL_GUARDED_BY(mutex_) = 0;
   int decode_calls_ ABSL_GUARDED_BY(mutex_) = 0;
-  mutable int audio_waits_ ABSL_GUARDED_BY(mutex_) = 0;
+  int audio_waits_ ABSL_GUARDED_BY(mutex_) = 0;
   int throw_on_ ABSL_GUARDED_BY(mutex_) = 0;
   int fail_on_ ABSL_GUARDED_BY(mutex_) = 0;
   int memory_limit_ ABSL_GUARDED_BY(mutex_) = 0;
