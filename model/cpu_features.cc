@@ -27,12 +27,16 @@ Leaf7 ReadLeaf7() {
   return leaf;
 }
 
-// The kernel saves 8 KiB of tiles for a process only if that has asked for it.
+constexpr bool Bit(unsigned bits, int place) { return (bits >> place & 1) != 0; }
+
+// AMX-TILE, and the system's leave: it saves 8 KiB of tiles for a process only if that has asked.
 bool MayUseTiles() {
 #if defined(__linux__)
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  static const bool may =
+      Bit(ReadLeaf7().edx0, 24) && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return may;
 #else
   return false;
 #endif
@@ -52,17 +56,18 @@ bool CpuHasAvx512() {
 
 bool CpuHasVnni() { return CpuHasAvx512() && __builtin_cpu_supports("avx512vnni") != 0; }
 
-// CPUID leaf 7: AMX-TILE is bit 24 and AMX-INT8 bit 25 of edx0.
-bool CpuHasAmxInt8() {
-  static const bool has = CpuHasVnni() && (ReadLeaf7().edx0 >> 24 & 3) == 3 && MayUseTiles();
-  return has;
-}
+// Bits below: CPUID leaf 7.
+bool CpuHasAvxVnni() { return CpuHasAvx2() && Bit(ReadLeaf7().eax1, 4); }
 
-// AMX-BF16 is bit 22 of edx0, AVX512_BF16 bit 5 of eax1.
-bool CpuGainsByBFloat16() {
-  if (!CpuHasAvx512()) return false;  // what LibTorch asks for besides
+bool CpuHasAmxInt8() { return CpuHasVnni() && Bit(ReadLeaf7().edx0, 25) && MayUseTiles(); }
+
+BFloat16Instructions BFloat16InstructionsOfCpu() {
+  if (!CpuHasAvx512()) return {};  // what LibTorch asks for besides
   const Leaf7 leaf = ReadLeaf7();
-  return (leaf.edx0 >> 22 & 1) != 0 || (leaf.eax1 >> 5 & 1) != 0;
+  return {.amx = Bit(leaf.edx0, 22) && MayUseTiles(),
+          .avx512 = Bit(leaf.eax1, 5),
+          .float16 = Bit(leaf.edx0, 23),
+          .intel = __builtin_cpu_is("intel") != 0};
 }
 
 #else
@@ -70,9 +75,18 @@ bool CpuGainsByBFloat16() {
 bool CpuHasAvx2() { return false; }
 bool CpuHasAvx512() { return false; }
 bool CpuHasVnni() { return false; }
+bool CpuHasAvxVnni() { return false; }
 bool CpuHasAmxInt8() { return false; }
-bool CpuGainsByBFloat16() { return false; }
+BFloat16Instructions BFloat16InstructionsOfCpu() { return {}; }
 
 #endif
+
+bool GainsByBFloat16(const BFloat16Instructions& cpu) {
+  return cpu.amx || (cpu.avx512 && !(cpu.intel && cpu.float16));
+}
+
+bool CpuGainsByBFloat16() { return GainsByBFloat16(BFloat16InstructionsOfCpu()); }
+
+bool CpuHasAmxBFloat16() { return BFloat16InstructionsOfCpu().amx; }
 
 }  // namespace magnet

@@ -5,7 +5,7 @@
 namespace magnet {
 
 Precision FastestOnCpu() {
-  if (CpuGainsByBFloat16()) return Precision::kBFloat16;
+  if (CpuHasAmxBFloat16()) return Precision::kBFloat16;
   return CpuHasAvx2() ? Precision::kInt8 : Precision::kFloat32;
 }
 
@@ -35,21 +35,17 @@ std::string NameOf(Precision precision) {
 
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
   const Precision precision = asked == Precision::kAuto ? FastestOnCpu() : asked;
+  if (precision == Precision::kInt8 && !CpuHasAvx2()) {
+    return absl::FailedPreconditionError(
+        "precision int8: expected a CPU with AVX2 and FMA, found one without; float32 is the "
+        "fastest that every CPU has");
+  }
+  const bool gains = CpuGainsByBFloat16();
   CpuPrecision found;
-  if (precision == Precision::kInt8) {
-    if (!CpuHasAvx2()) {
-      return absl::FailedPreconditionError(
-          "precision int8: expected a CPU with AVX2 and FMA, found one without; float32 is the "
-          "fastest that every CPU has");
-    }
-    found.packing = WeightPacking::kInt8;
-    return found;
-  }
-  found.transformer = precision;
-  if (precision == Precision::kBFloat16 && CpuGainsByBFloat16()) {
-    found.packing = WeightPacking::kBFloat16;
-    found.codec_decoder = Precision::kBFloat16;
-  }
+  if (precision != Precision::kInt8) found.transformer = precision;
+  if (precision == Precision::kInt8) found.packing = WeightPacking::kInt8;
+  if (precision == Precision::kBFloat16 && gains) found.packing = WeightPacking::kBFloat16;
+  if (found.packing != WeightPacking::kNone && gains) found.codec_decoder = Precision::kBFloat16;
   return found;
 }
 

@@ -10,10 +10,10 @@
 
 namespace magnet {
 
-// kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with AVX2, and
-// twice as fast with AVX-512 VNNI (model/cpu_features.h); all else in float32.
-// kAuto: float16 on a GPU; on a CPU bfloat16 where it has instructions for it
-// (CpuGainsByBFloat16), else int8 where it has AVX2, else float32.
+// kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with AVX2 (and
+// faster with VNNI or AMX, model/cpu_features.h); the codec's decoder as CpuPrecision says, all
+// else in float32. kAuto: float16 on a GPU; on a CPU bfloat16 where it has AMX, else int8 where it
+// has AVX2, else float32.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
 // By the names that options have: auto, bfloat16, float16, float32, int8.
@@ -24,7 +24,7 @@ std::string NameOf(Precision precision);
 // What kAuto is on this CPU.
 Precision FastestOnCpu();
 
-// kFloat32, and those that this CPU has instructions for.
+// kFloat32, and those that this CPU is faster in.
 std::vector<Precision> PrecisionsOfCpu();
 
 // How the transformer's weights are laid out anew for inference.
@@ -33,7 +33,7 @@ enum class WeightPacking { kNone, kBFloat16, kInt8 };
 // What a precision that was asked for means on this CPU. None is kAuto.
 struct CpuPrecision {
   Precision transformer = Precision::kFloat32;  // of what is not packed: never kInt8
-  // Goes along with the transformer into bfloat16 where that makes it faster, else float32.
+  // bfloat16 where the transformer is in few bits and CpuGainsByBFloat16(), else float32.
   Precision codec_decoder = Precision::kFloat32;
   WeightPacking packing = WeightPacking::kNone;
 };

@@ -32,8 +32,7 @@ const std::vector<OptionGroup<Config>>& Groups() {
          .value_name = "TYPE",
          .field = &Config::precision,
          .help = "Arithmetic of the model; auto: float16 on a GPU, on a CPU bfloat16 where it has "
-                 "instructions for it (AMX, AVX-512 BF16), else int8 where it has AVX2, else "
-                 "float32. A GPU computes in float16 only.",
+                 "AMX, else int8 where it has AVX2, else float32. A GPU computes in float16 only.",
          .choices = "auto, float32, bfloat16, float16, int8"},
         {"threads", "N", &Config::threads, "Threads of the tensor library; 0: one per core.", 0,
          1024},

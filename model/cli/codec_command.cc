@@ -108,7 +108,7 @@ void AddDecodeCommand(CLI::App& app, absl::Status& status) {
       ->check(CLI::ExistingFile);
   command->add_option("-o,--output", options->output, "Audio file to write")->required();
   AddPrecisionOption(*command, options->precision,
-                     "As of `generate`, on a CPU; float16 and int8 decode in float32");
+                     "As of `generate`, on a CPU; decodes in bfloat16 or float32, as that does");
   command->callback([options, &status] {
     status = CatchTorchErrors("decode", [&] { return Decode(*options); });
   });

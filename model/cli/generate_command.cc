@@ -159,7 +159,7 @@ void AddGenerateCommand(CLI::App& app, absl::Status& status) {
   AddPrecisionOption(
       *command, options->engine.precision,
       "Of the model's arithmetic; auto: float16 on a GPU, on a CPU bfloat16 where it "
-      "has instructions for it (AMX, AVX-512 BF16), else int8 where it has AVX2, else float32");
+      "has AMX, else int8 where it has AVX2, else float32");
   command->add_option("--threads", options->engine.num_threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

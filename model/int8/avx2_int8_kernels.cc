@@ -36,7 +36,7 @@ constexpr int64_t kOutputsAtOnce = 2 * kLanes;
   "vmovdqu %%ymm" low ", " at "(%[sums])\n\t"               \
   "vmovdqu %%ymm" high ", 32+" at "(%[sums])\n\t"
 void SumProducts(const uint8_t* x, const int8_t* w, const int32_t* offsets,
-                 int32_t sums[kRowsAtOnce][kOutputsAtOnce]) {
+                 int32_t (&sums)[kRowsAtOnce][kOutputsAtOnce]) {
   static_assert(kInt8Group == 128 && kInt8Panel * 4 == 256 && kOutputsAtOnce * 4 == 64);
   const __m256i ones = _mm256_set1_epi16(1);
   const uint8_t* const end = x + kInt8Group;
@@ -60,7 +60,7 @@ void SumProducts(const uint8_t* x, const int8_t* w, const int32_t* offsets,
       MAGNET_STORE_ROW("128", "4", "5") MAGNET_STORE_ROW("192", "6", "7")
       MAGNET_STORE_ROW("256", "8", "9") MAGNET_STORE_ROW("320", "10", "11")
       : [x] "+r"(x), [w] "+r"(w)
-      : [end] "r"(end), [offsets] "r"(offsets), [sums] "r"(sums), [ones] "m"(ones)
+      : [end] "r"(end), [offsets] "r"(offsets), [sums] "r"(&sums[0][0]), [ones] "m"(ones)
       : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
 }
@@ -69,28 +69,8 @@ void SumProducts(const uint8_t* x, const int8_t* w, const int32_t* offsets,
 #undef MAGNET_START_ROW
 // clang-format on
 
-// A panel's part of a group stays in L1 for all rows. y: of the panel.
-void MultiplyPanel(const GroupRows& rows, const GroupOutputs& panel, bool first, float* y) {
-  alignas(32) int32_t sums[kRowsAtOnce][kOutputsAtOnce];
-  for (int64_t row = 0; row < rows.count; row += kRowsAtOnce) {
-    for (int64_t n = 0; n < kInt8Panel; n += kOutputsAtOnce) {
-      SumProducts(rows.values[row], panel.values + 4 * n, panel.offsets + n, sums);
-      ScaleAndAdd(sums, rows, row, panel.scales + n, first, y + n);
-    }
-  }
-}
-
-void Multiply(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* sums) {
-  GroupRows group_rows;
-  for (int64_t g = 0; g < rows.groups; ++g) {
-    Gather<kRowsAtOnce>(rows, g, group_rows);
-    for (int64_t column = 0; column < kInt8Columns; column += kInt8Panel) {
-      MultiplyPanel(group_rows, OutputsOf(columns, rows.groups, g, column), g == 0, sums + column);
-    }
-  }
-}
-
-constexpr Int8Kernels kKernels = KernelsAround<kRange>(Multiply);
+constexpr Int8Kernels kKernels =
+    KernelsAround<kRange>(MultiplyByTiles<kRowsAtOnce, kOutputsAtOnce, SumProducts>);
 
 }  // namespace
 

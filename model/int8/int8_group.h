@@ -65,6 +65,29 @@ void ScaleAndAdd(const int32_t (&sums)[kRows][kOutputs], const GroupRows& rows, 
   }
 }
 
+// Int8Kernels::multiply by tiles of kRows rows and kOutputs outputs, whose exact sums of a group
+// `SumProducts` stores. A panel's part of a group stays in L1 for all rows.
+template <int64_t kRows, int64_t kOutputs,
+          void (*SumProducts)(const uint8_t* x, const int8_t* w, const int32_t* offsets,
+                              int32_t (&sums)[kRows][kOutputs])>
+void MultiplyByTiles(const Int8RowBlock& rows, const Int8ColumnBlock& columns, float* y) {
+  static_assert(kInt8Panel % kOutputs == 0);
+  GroupRows group_rows;
+  alignas(64) int32_t sums[kRows][kOutputs];
+  for (int64_t g = 0; g < rows.groups; ++g) {
+    Gather<kRows>(rows, g, group_rows);
+    for (int64_t panel = 0; panel < kInt8Columns; panel += kInt8Panel) {
+      for (int64_t row = 0; row < rows.count; row += kRows) {
+        for (int64_t n = panel; n < panel + kInt8Panel; n += kOutputs) {
+          const GroupOutputs outputs = OutputsOf(columns, rows.groups, g, n);
+          SumProducts(group_rows.values[row], outputs.values, outputs.offsets, sums);
+          ScaleAndAdd(sums, group_rows, row, outputs.scales, g == 0, y + n);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace magnet
 

@@ -8,6 +8,7 @@ namespace {
 const Int8Kernels& Choose() {
   if (CpuHasAmxInt8()) return *AmxInt8Kernels();
   if (CpuHasVnni()) return *VnniInt8Kernels();
+  if (CpuHasAvxVnni()) return *AvxVnniInt8Kernels();
   return CpuHasAvx2() ? *Avx2Int8Kernels() : PortableInt8Kernels();
 }
 

@@ -75,11 +75,14 @@ const Int8Kernels* VnniInt8Kernels();
 // AMX; null as above. Needs CpuHasAmxInt8().
 const Int8Kernels* AmxInt8Kernels();
 
+// AVX-VNNI; null as above. Needs CpuHasAvxVnni().
+const Int8Kernels* AvxVnniInt8Kernels();
+
 // AVX2 and FMA; null as above. Needs CpuHasAvx2(). Sums of two products are rounded off to 16 bits
 // there: 2 range * range * 2 may not exceed them, so `range` is 90, half a bit less.
 const Int8Kernels* Avx2Int8Kernels();
 
-// Those of the first that the CPU has: AMX, VNNI, AVX2; else the portable ones.
+// Those of the first that the CPU has: AMX, AVX-512 VNNI, AVX-VNNI, AVX2; else the portable ones.
 const Int8Kernels& BestInt8Kernels();
 
 // gelu(x) = x (1/2 + u P(t)) with u = x clamped to +-kGeluBound and t = 2 u^2 / kGeluBound^2 - 1: P

@@ -20,11 +20,22 @@ TEST(PrecisionOnCpu, WhatIsAskedForIsTaken) {
 TEST(PrecisionOnCpu, AutoIsTheFastestThatTheCpuHas) {
   const auto found = PrecisionOnCpu(Precision::kAuto);
   ASSERT_TRUE(found.ok()) << found.status();
-  const bool bfloat16 = CpuGainsByBFloat16();
+  const bool bfloat16 = CpuHasAmxBFloat16();
   EXPECT_EQ(found->transformer, bfloat16 ? Precision::kBFloat16 : Precision::kFloat32);
   EXPECT_EQ(found->packing, bfloat16       ? WeightPacking::kBFloat16
                             : CpuHasAvx2() ? WeightPacking::kInt8
                                            : WeightPacking::kNone);
+}
+
+// Breaks where a CPU computes in bfloat16 by an instruction that is slower than float32's.
+TEST(PrecisionOnCpu, BFloat16IsAGainWhereItsInstructionIsFast) {
+  EXPECT_FALSE(GainsByBFloat16({}));
+  EXPECT_TRUE(GainsByBFloat16({.avx512 = true})) << "Zen 4";
+  EXPECT_TRUE(GainsByBFloat16({.avx512 = true, .float16 = true})) << "another maker's, with both";
+  EXPECT_TRUE(GainsByBFloat16({.avx512 = true, .intel = true})) << "Cooper Lake";
+  EXPECT_TRUE(GainsByBFloat16({.amx = true, .avx512 = true, .float16 = true, .intel = true}));
+  EXPECT_FALSE(GainsByBFloat16({.avx512 = true, .float16 = true, .intel = true}))
+      << "Sapphire Rapids whose AMX is hidden";
 }
 
 TEST(PrecisionOnCpu, WhatIsOfferedIsWhatTheCpuCanAndHoldsTheFastest) {
@@ -59,7 +70,8 @@ TEST(PrecisionOnCpu, Int8NeedsItsInstructions) {
   }
   EXPECT_EQ(found->packing, WeightPacking::kInt8);
   EXPECT_EQ(found->transformer, Precision::kFloat32);
-  EXPECT_EQ(found->codec_decoder, Precision::kFloat32);
+  EXPECT_EQ(found->codec_decoder,
+            CpuGainsByBFloat16() ? Precision::kBFloat16 : Precision::kFloat32);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST_F(GenerationOptionsTest, SomeChangeNothing) {
 // A machine would compute in a type that it has no instructions for, or not in the fastest.
 TEST_F(GenerationOptionsTest, AutoTakesWhatTheCpuGainsBy) {
   const std::string one_thread = std::string(kDrawn) + "--threads 1 ";
-  const std::string chosen = CpuGainsByBFloat16() ? "bfloat16" : CpuHasAvx2() ? "int8" : "float32";
+  const std::string chosen = CpuHasAmxBFloat16() ? "bfloat16" : CpuHasAvx2() ? "int8" : "float32";
   EXPECT_EQ(Codes(one_thread + "--precision auto"), Codes(one_thread + "--precision " + chosen));
 }
 

@@ -25,6 +25,7 @@ std::vector<float> Normal(size_t count, float deviation) {
 std::vector<const Int8Kernels*> AllOfThisCpu() {
   std::vector<const Int8Kernels*> all = {&PortableInt8Kernels()};
   if (CpuHasAvx2()) all.push_back(Avx2Int8Kernels());
+  if (CpuHasAvxVnni()) all.push_back(AvxVnniInt8Kernels());
   if (CpuHasAmxInt8()) all.push_back(AmxInt8Kernels());
   if (CpuHasVnni()) all.push_back(VnniInt8Kernels());
   return all;
