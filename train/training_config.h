@@ -17,7 +17,7 @@
 namespace magnet {
 
 enum class TrainingPrecision {
-  kAuto,  // bfloat16 where the CPU (AMX, AVX-512 BF16) or GPU gains by it
+  kAuto,  // bfloat16 on a GPU, and where CpuGainsByBFloat16()
   kFloat32,
   kBFloat16,  // autocast: weights, moments and losses stay float32
 };
