@@ -35,7 +35,8 @@ constexpr int64_t AttendToAllScratch(int64_t num_keys, int64_t width) {
 
 struct AttentionKernels {
   // out [num_queries, width] = softmax(queries keys^T / sqrt(width)) values: two products and a
-  // softmax over scores that never leave L1. `scratch`: AttendToAllScratch floats of any content.
+  // softmax over scores that never leave L1. `scratch`: AttendToAllScratch floats of any content,
+  // faster where they begin with a cache line.
   void (*attend_to_all)(const AttentionHead& head, float* scratch);
   // As AttendRow. `scores`: PaddedKeys(keys.end - keys.first) floats of any content.
   void (*attend_to_range)(const float* query, const AttendedKeys& keys, int64_t width,

@@ -61,22 +61,34 @@ inline void Product(const float* x, int64_t x_stride, const float* w, int64_t w_
   }
 }
 
-// Scores [count] of one query -> e^(score - largest), and zero up to `padded`; returns 1 / their
-// sum.
-inline float Soften(float* scores, int64_t count, int64_t padded) {
-  Floats largest = Spread(kUnseen);
+// Scores [R, count] of R queries, rows `padded` apart -> e^(score - largest), and zero up to
+// `padded`; inverse[r] = 1 / their sum. Rows side by side: each maximum waits for the one before.
+template <int R>
+inline void Soften(float* scores, int64_t count, int64_t padded, float (&inverse)[R]) {
+  Floats largest[R], sums[R];
+  for (int r = 0; r < R; ++r) {
+    largest[r] = Spread(kUnseen);
+    sums[r] = Spread(0);
+  }
   ForEachVector(count, [&](int64_t n, auto seen) {
-    largest = Max(largest, Choose(seen, Load(scores + n, seen), Spread(kUnseen)));
+    for (int r = 0; r < R; ++r) {
+      const Floats score = Choose(seen, Load(scores + r * padded + n, seen), Spread(kUnseen));
+      largest[r] = Max(largest[r], score);
+    }
   });
-  const Floats shift = Spread(Largest(largest));
-  Floats sum = Spread(0);
+  for (int r = 0; r < R; ++r) largest[r] = Spread(Largest(largest[r]));
   ForEachVector(count, [&](int64_t n, auto seen) {
-    const Floats raised = Choose(seen, Exp(Load(scores + n, seen) - shift), Spread(0));
-    Store(scores + n, raised);
-    sum += raised;
+    for (int r = 0; r < R; ++r) {
+      float* const score = scores + r * padded + n;
+      const Floats raised = Choose(seen, Exp(Load(score, seen) - largest[r]), Spread(0));
+      Store(score, raised);
+      sums[r] += raised;
+    }
   });
-  ZeroBeyond(scores, count, padded);
-  return 1 / Sum(sum);
+  for (int r = 0; r < R; ++r) {
+    ZeroBeyond(scores + r * padded, count, padded);
+    inverse[r] = 1 / Sum(sums[r]);
+  }
 }
 
 // A head's keys turned, kKeysAtOnce side by side, and its values without gaps.
@@ -97,8 +109,9 @@ inline PackedHead Pack(const AttentionHead& head, float* scratch) {
     for (int64_t i = 0; i < width; ++i) {
       key[i * kKeysAtOnce] = exists ? head.keys[n * head.key_stride + i] : 0;
     }
-    for (int64_t i = 0; i < width; ++i) {
-      packed.values[n * width + i] = exists ? head.values[n * head.value_stride + i] : 0;
+    for (int64_t i = 0; i < width; i += kLanes) {
+      Store(packed.values + n * width + i,
+            exists ? Load(head.values + n * head.value_stride + i) : Spread(0));
     }
   }
   return packed;
@@ -115,9 +128,7 @@ void AttendRows(const AttentionHead& head, int64_t m, const PackedHead& packed) 
                                packed.scores + n, padded);
   }
   float inverse[R];
-  for (int r = 0; r < R; ++r) {
-    inverse[r] = Soften(packed.scores + r * padded, head.num_keys, padded);
-  }
+  Soften<R>(packed.scores, head.num_keys, padded, inverse);
   float* const out = head.out + m * head.out_stride;
   for (int64_t i = 0; i < width; i += V * kLanes) {
     Product<R, V>(packed.scores, padded, packed.values + i, width, padded, 1.0f, out + i,
@@ -159,11 +170,12 @@ void AttendToNeighbours(const float* query, const AttendedKeys& keys, float* sco
     const float bias = keys.score_bias == nullptr ? 0 : keys.score_bias[keys.first + n];
     scores[n] = Sum(sum) * scale + bias;
   }
-  const float inverse = Soften(scores, count, count);
+  float inverse[1];
+  Soften<1>(scores, count, count, inverse);
   Floats sums[V];
   for (int v = 0; v < V; ++v) sums[v] = Spread(0);
   for (int64_t n = 0; n < count; ++n) {
-    const Floats weight = Spread(scores[n] * inverse);
+    const Floats weight = Spread(scores[n] * inverse[0]);
     const float* const value = keys.values + (keys.first + n) * keys.value_stride;
     for (int v = 0; v < V; ++v) sums[v] = MultiplyAdd(weight, Load(value + v * kLanes), sums[v]);
   }

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "model/magnet/attention_kernels.h"
 #include "model/parallel.h"
@@ -28,7 +27,7 @@ torch::Tensor AttendToAll(const torch::Tensor& q, const torch::Tensor& k, const 
     const int64_t item = task / parts / num_heads, first = task / parts % num_heads * width;
     const int64_t m = task % parts * part_queries;
     if (m >= num_queries) return;
-    std::vector<float> scratch(AttendToAllScratch(k.size(1), width));
+    const torch::Tensor scratch = torch::empty(AttendToAllScratch(k.size(1), width), q.options());
     kernels.attend_to_all(
         {.queries = q.data_ptr<float>() + item * q.stride(0) + m * q.stride(1) + first,
          .keys = k.data_ptr<float>() + item * k.stride(0) + first,
@@ -41,7 +40,7 @@ torch::Tensor AttendToAll(const torch::Tensor& q, const torch::Tensor& k, const 
          .num_queries = std::min(part_queries, num_queries - m),
          .num_keys = k.size(1),
          .width = width},
-        scratch.data());
+        scratch.data_ptr<float>());
   });
   return out;
 }
