@@ -12,8 +12,10 @@ namespace magnet {
 
 // kInt8: the products of the transformer's layers in 8-bit whole numbers, on a CPU with AVX2 (and
 // faster with VNNI or AMX, model/cpu_features.h); the codec's decoder as CpuPrecision says, all
-// else in float32. kAuto: float16 on a GPU; on a CPU bfloat16 where it has AMX, else int8 where it
-// has AVX2, else float32.
+// else in float32.
+//
+// kAuto: float16 on a GPU; on a CPU bfloat16 where it has AMX, else int8 where it has AVX2, else
+// float32.
 enum class Precision { kFloat32, kBFloat16, kFloat16, kInt8, kAuto };
 
 // By the names that options have: auto, bfloat16, float16, float32, int8.

@@ -7,9 +7,8 @@
 
 namespace magnet {
 
-// Adds `precisions` to `app`: how long a clip takes on this CPU in each precision that it has
-// instructions for, and how many tokens differ from float32's. Running it sets `status`, which must
-// outlive `app`.
+// Adds `precisions` to `app`: how long a clip takes on this CPU in each of PrecisionsOfCpu(),
+// and how many tokens differ from float32's. Running it sets `status`, which must outlive `app`.
 void AddPrecisionsCommand(CLI::App& app, absl::Status& status);
 
 }  // namespace magnet

@@ -173,7 +173,7 @@ TEST_P(TransformerPass, RunsInHalfPrecisions) {
 
 // Breaks where weights in oneDNN's order make other logits, or one of them is forgotten.
 TEST_P(TransformerPass, PackedWeightsGiveTheSame) {
-  if (!CpuGainsByBFloat16()) GTEST_SKIP() << "this CPU has no instructions for bfloat16";
+  if (!CpuGainsByBFloat16()) GTEST_SKIP() << "this CPU gains nothing by bfloat16";
   model_->ComputeIn(torch::kBFloat16);
   const auto pass = [&](const std::vector<int64_t>& frames) {
     const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
