@@ -66,6 +66,12 @@ std::string TempoText(const v1::Model& model) {
                          model.max_tempo_bpm());
 }
 
+// Servers before this field say nothing.
+std::string ArithmeticText(const v1::Model& model) {
+  if (model.device().empty()) return "";
+  return absl::StrCat("  computes  in ", model.precision(), " on ", model.device(), "\n");
+}
+
 void PrintModel(const v1::Model& model, bool is_default, std::ostream* out) {
   *out << model.name() << (model.version().empty() ? "" : " " + model.version())
        << (is_default ? " (default)" : "") << "\n";
@@ -74,7 +80,8 @@ void PrintModel(const v1::Model& model, bool is_default, std::ostream* out) {
                           model.window_seconds())
        << absl::StrFormat("  codec     %d codebooks of %d, %g frames/s\n", model.num_codebooks(),
                           model.codebook_size(), model.frame_rate_hz())
-       << TempoText(model) << "  defaults  " << SamplingText(model.default_sampling()) << "\n"
+       << TempoText(model) << ArithmeticText(model) << "  defaults  "
+       << SamplingText(model.default_sampling()) << "\n"
        << "  limits    " << LimitsText(model.limits()) << "\n";
   if (!model.license().empty()) *out << "  licence   " << model.license() << "\n";
 }

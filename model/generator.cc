@@ -29,6 +29,7 @@ struct Placement {
   std::unique_ptr<StepKernels> kernels{};        // null: a pass per clip
   torch::Dtype decoder_dtype = torch::kFloat;    // of the codec's decoder, on a CPU
   WeightPacking packing = WeightPacking::kNone;  // of the transformer's weights
+  Arithmetic arithmetic;
 };
 
 absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) {
@@ -40,8 +41,11 @@ absl::StatusOr<Placement> PlaceOnGpu(const Device& device, Precision precision) 
   // The codec's convolutions with the bits of float32, as on a CPU: cuDNN's default
   // rounds their inputs to 11.
   at::globalContext().setAllowTF32CuDNN(false);
-  return Placement{torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)),
-                   torch::kHalf, *std::move(kernels)};
+  return Placement{
+      .device = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index)),
+      .dtype = torch::kHalf,
+      .kernels = *std::move(kernels),
+      .arithmetic = {Describe(device), NameOf(Precision::kFloat16)}};
 }
 
 absl::StatusOr<Placement> PlaceOnCpu(Precision precision) {
@@ -49,7 +53,8 @@ absl::StatusOr<Placement> PlaceOnCpu(Precision precision) {
   if (!found.ok()) return found.status();
   return Placement{.dtype = TorchType(found->transformer),
                    .decoder_dtype = TorchType(found->codec_decoder),
-                   .packing = found->packing};
+                   .packing = found->packing,
+                   .arithmetic = {Describe(Device()), NameOf(found->precision)}};
 }
 
 absl::StatusOr<Placement> Place(const GeneratorOptions& options) {
@@ -79,10 +84,13 @@ int64_t ModuleBytes(const torch::nn::Module& module) {
 
 class LoadedGenerator : public Generator {
  public:
-  LoadedGenerator(std::unique_ptr<Engine> engine, int64_t weight_bytes)
-      : engine_(std::move(engine)), weight_bytes_(weight_bytes) {}
+  LoadedGenerator(std::unique_ptr<Engine> engine, Arithmetic arithmetic, int64_t weight_bytes)
+      : engine_(std::move(engine)),
+        arithmetic_(std::move(arithmetic)),
+        weight_bytes_(weight_bytes) {}
 
   const ModelConfig& config() const override { return engine_->config; }
+  Arithmetic arithmetic() const override { return arithmetic_; }
   int64_t memory_bytes() const override { return weight_bytes_; }
   int64_t full_step_rows() const override {
     return engine_->packed == nullptr ? 0 : engine_->packed->full_step_rows();
@@ -98,6 +106,7 @@ class LoadedGenerator : public Generator {
   absl::StatusOr<ClipCodes> EncodeGiven(const GenerationSpec& spec);
 
   const std::unique_ptr<Engine> engine_;
+  const Arithmetic arithmetic_;
   const int64_t weight_bytes_;
 };
 
@@ -278,9 +287,10 @@ absl::StatusOr<std::unique_ptr<Generator>> Open(const std::string& bundle_folder
   const absl::Status status =
       CatchTorchErrors(absl::StrCat("opening ", bundle_folder), [&]() -> absl::Status {
         auto engine = std::make_unique<Engine>();
+        const Arithmetic arithmetic = placement.arithmetic;
         const auto bytes = LoadEngine(bundle_folder, options, std::move(placement), *engine);
         if (!bytes.ok()) return bytes.status();
-        generator = std::make_unique<LoadedGenerator>(std::move(engine), *bytes);
+        generator = std::make_unique<LoadedGenerator>(std::move(engine), arithmetic, *bytes);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
@@ -300,8 +310,11 @@ absl::StatusOr<std::unique_ptr<Generator>> OpenPackedGenerator(
     const std::string& bundle_folder, const GeneratorOptions& options,
     std::unique_ptr<StepKernels> kernels) {
   const bool half = kernels->element_type() == ElementType::kFloat16;
+  const Precision precision = half ? Precision::kFloat16 : Precision::kFloat32;
   return Open(bundle_folder, options,
-              {torch::kCPU, half ? torch::kHalf : torch::kFloat, std::move(kernels)});
+              {.dtype = TorchType(precision),
+               .kernels = std::move(kernels),
+               .arithmetic = {Describe(Device()), NameOf(precision)}});
 }
 
 }  // namespace magnet

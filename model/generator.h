@@ -103,11 +103,18 @@ class PendingAudio {
   virtual absl::StatusOr<std::vector<float>> Take() = 0;
 };
 
+// Where a model computes, and in what type of number. By another one seed may draw other tokens.
+struct Arithmetic {
+  std::string device;     // "CPU", "CUDA GPU 0"
+  std::string precision;  // a name that options have, not auto
+};
+
 class Generator {
  public:
   virtual ~Generator() = default;
 
   virtual const ModelConfig& config() const = 0;
+  virtual Arithmetic arithmetic() const = 0;
 
   // Encodes the texts and the given audio and plans the windows. Costs one text
   // encoder pass per text not in the cache, and one codec encoder pass.

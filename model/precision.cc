@@ -42,6 +42,7 @@ absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
   }
   const bool gains = CpuGainsByBFloat16();
   CpuPrecision found;
+  found.precision = precision;
   if (precision != Precision::kInt8) found.transformer = precision;
   if (precision == Precision::kInt8) found.packing = WeightPacking::kInt8;
   if (precision == Precision::kBFloat16 && gains) found.packing = WeightPacking::kBFloat16;

@@ -34,6 +34,7 @@ enum class WeightPacking { kNone, kBFloat16, kInt8 };
 
 // What a precision that was asked for means on this CPU. None is kAuto.
 struct CpuPrecision {
+  Precision precision = Precision::kFloat32;    // as it was asked for, or what kAuto is here
   Precision transformer = Precision::kFloat32;  // of what is not packed: never kInt8
   // bfloat16 where the transformer is in few bits and CpuGainsByBFloat16(), else float32.
   Precision codec_decoder = Precision::kFloat32;

@@ -190,7 +190,8 @@ absl::StatusOr<GenerationRequest> ConvertRequest(const v1::GenerateRequest& requ
   return result;
 }
 
-v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) {
+v1::Model DescribeModel(const ModelConfig& config, const Arithmetic& arithmetic,
+                        const RequestLimits& limits) {
   v1::Model model;
   model.set_name(config.name);
   model.set_version(config.version);
@@ -219,6 +220,8 @@ v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits) 
   const TempoRange tempos = TemposOf(config);
   model.set_min_tempo_bpm(tempos.min_bpm);
   model.set_max_tempo_bpm(tempos.max_bpm);
+  model.set_device(arithmetic.device);
+  model.set_precision(arithmetic.precision);
   v1::Limits& wire_limits = *model.mutable_limits();
   wire_limits.set_max_duration_seconds(limits.generation.max_duration_seconds);
   wire_limits.set_max_prompt_bytes(limits.generation.max_prompt_bytes);

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "magnet/v1/music.pb.h"
 #include "model/generation_spec.h"
+#include "model/generator.h"
 #include "model/model_config.h"
 #include "server/audio_encoder.h"
 #include "server/job.h"
@@ -35,7 +36,8 @@ absl::StatusOr<GenerationRequest> ConvertRequest(const v1::GenerateRequest& requ
                                                  const RequestLimits& limits, uint64_t fresh_seed);
 
 // The description of a model for GetModel and ListModels.
-v1::Model DescribeModel(const ModelConfig& config, const RequestLimits& limits);
+v1::Model DescribeModel(const ModelConfig& config, const Arithmetic& arithmetic,
+                        const RequestLimits& limits);
 
 // The format on the wire, never unspecified.
 v1::AudioFormat ToProto(AudioFormat format);

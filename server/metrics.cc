@@ -81,6 +81,9 @@ Metrics::Metrics()
                               "Seconds of audio handed out, by model.", *registry_)),
       device_memory_(Register(prometheus::BuildGauge(), "magnet_device_memory_bytes",
                               "Memory that a model's weights hold, by model.", *registry_)),
+      model_info_(Register(prometheus::BuildGauge(), "magnet_model_info",
+                           "Always 1: the device and the precision that a model computes in.",
+                           *registry_)),
       connections_(Register(prometheus::BuildGauge(), "magnet_connections",
                             "Open connections of the gRPC service.", *registry_)
                        .Add({})),
@@ -191,6 +194,12 @@ void Metrics::AddBacklog(int64_t bytes) {
 void Metrics::SetDeviceMemory(const std::string& model, int64_t bytes) {
   const Change change(*this);
   device_memory_.Add({{"model", model}}).Set(static_cast<double>(bytes));
+}
+
+void Metrics::SetModelInfo(const std::string& model, const std::string& device,
+                           const std::string& precision) {
+  const Change change(*this);
+  model_info_.Add({{"model", model}, {"device", device}, {"precision", precision}}).Set(1);
 }
 
 int64_t Metrics::num_changes() const {

@@ -52,6 +52,8 @@ class Metrics {
   void SetConnections(int open);
   void CountRefusedConnection();
   void SetDeviceMemory(const std::string& model, int64_t bytes);
+  void SetModelInfo(const std::string& model, const std::string& device,
+                    const std::string& precision);
 
   // What an HTTP exposer serves; also the tests' way in.
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
@@ -74,6 +76,7 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& cancelled_;
   prometheus::Family<prometheus::Counter>& audio_seconds_;
   prometheus::Family<prometheus::Gauge>& device_memory_;
+  prometheus::Family<prometheus::Gauge>& model_info_;
   prometheus::Gauge& connections_;
   prometheus::Counter& refused_connections_;
   prometheus::Gauge& running_;

@@ -38,7 +38,7 @@ absl::Status MusicService::FillModel(const grpc::CallbackServerContext& context,
   if (!client.ok()) return client.status();
   auto found = environment_.models.Find(name);
   if (!found.ok()) return found.status();
-  model = DescribeModel((*found)->config(), environment_.limits);
+  model = DescribeModel((*found)->config(), (*found)->arithmetic(), environment_.limits);
   return absl::OkStatus();
 }
 
@@ -48,7 +48,8 @@ absl::Status MusicService::FillModels(const grpc::CallbackServerContext& context
   if (!client.ok()) return client.status();
   if (auto any = environment_.models.Find(""); !any.ok()) return any.status();
   for (const Generator* model : environment_.models.All()) {
-    *response.add_models() = DescribeModel(model->config(), environment_.limits);
+    *response.add_models() =
+        DescribeModel(model->config(), model->arithmetic(), environment_.limits);
   }
   return absl::OkStatus();
 }

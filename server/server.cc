@@ -144,10 +144,13 @@ absl::Status Server::AddModel(std::unique_ptr<Generator> model) {
   if (absl::Status status = WarmUp(*model); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("warm-up of ", name, ": ", status.message()));
   }
+  const Arithmetic arithmetic = model->arithmetic();
   metrics_.SetDeviceMemory(name, model->memory_bytes());
+  metrics_.SetModelInfo(name, arithmetic.device, arithmetic.precision);
   if (absl::Status status = models_.Add(std::move(model)); !status.ok()) return status;
-  log_.Event(clock_.Now(), absl::StrCat("model ", name, " is warm after ",
-                                        absl::FormatDuration(clock_.Now() - before)));
+  log_.Event(clock_.Now(),
+             absl::StrCat("model ", name, " (", arithmetic.device, ", ", arithmetic.precision,
+                          ") is warm after ", absl::FormatDuration(clock_.Now() - before)));
   return absl::OkStatus();
 }
 

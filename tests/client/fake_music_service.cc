@@ -219,6 +219,8 @@ grpc::Status FakeMusicService::GetModel(grpc::ServerContext*, const v1::GetModel
     return DetailedStatus(grpc::StatusCode::NOT_FOUND, "no such model", "MODEL_UNKNOWN");
   }
   response->mutable_model()->set_name("tiny");
+  response->mutable_model()->set_device("CPU");
+  response->mutable_model()->set_precision("int8");
   return grpc::Status::OK;
 }
 

@@ -17,12 +17,14 @@ TEST_F(ServerCommandsTest, ModelsListsTheDefaultFirst) {
   EXPECT_EQ(Run({"models"}), kExitOk) << err.str();
   EXPECT_THAT(out.str(), testing::StartsWith("tiny (default)\n"));
   EXPECT_THAT(out.str(), HasSubstr("\nlarge\n"));
+  EXPECT_THAT(out.str(), testing::Not(HasSubstr("computes"))) << "of a server that does not say";
   EXPECT_EQ(Run({"models", "--json"}), kExitOk);
   EXPECT_EQ(nlohmann::json::parse(out.str())["models"][1]["name"], "large");
 }
 
 TEST_F(ServerCommandsTest, ModelsDescribesOne) {
   EXPECT_EQ(Run({"models", "tiny"}), kExitOk) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("\n  computes  in int8 on CPU\n"));
   EXPECT_EQ(Run({"models", "huge"}), kExitInvalid);
   EXPECT_THAT(err.str(), HasSubstr("no such model (NOT_FOUND, MODEL_UNKNOWN)"));
 }

@@ -96,6 +96,8 @@ TEST(MetricsTest, ExpositionIsExactAfterAScriptedLoad) {
   EXPECT_EQ(server.Metric("magnet_step_seconds_count"), 10 + 5 + 1);
   EXPECT_EQ(server.Metric("magnet_step_rows_sum"), 10 * 200 + 6 * 100);
   EXPECT_EQ(server.Metric("magnet_device_memory_bytes{model=\"fake\"}"), 12345);
+  EXPECT_EQ(server.Metric("magnet_model_info{device=\"CPU\",model=\"fake\",precision=\"float32\"}"),
+            1);
   EXPECT_THAT(server.server().metrics().Text(), HasSubstr("magnet_build_info{"));
 }
 

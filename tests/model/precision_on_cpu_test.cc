@@ -14,12 +14,14 @@ namespace {
 TEST(PrecisionOnCpu, WhatIsAskedForIsTaken) {
   for (const Precision asked : {Precision::kFloat32, Precision::kBFloat16, Precision::kFloat16}) {
     EXPECT_EQ(PrecisionOnCpu(asked)->transformer, asked);
+    EXPECT_EQ(PrecisionOnCpu(asked)->precision, asked);
   }
 }
 
 TEST(PrecisionOnCpu, AutoIsTheFastestThatTheCpuHas) {
   const auto found = PrecisionOnCpu(Precision::kAuto);
   ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->precision, FastestOnCpu());
   const bool bfloat16 = CpuHasAmxBFloat16();
   EXPECT_EQ(found->transformer, bfloat16 ? Precision::kBFloat16 : Precision::kFloat32);
   EXPECT_EQ(found->packing, bfloat16       ? WeightPacking::kBFloat16

@@ -134,7 +134,7 @@ TEST(GenerationRequestTest, ATempoArrivesWhereTheModelTakesOne) {
   EXPECT_EQ(convert(request)->spec.tempo_bpm, 96.5);
   EXPECT_FALSE(convert(Parse(R"pb(prompt: "a" tempo_bpm: 0)pb")).ok());
   EXPECT_EQ(convert(Parse(R"pb(prompt: "a")pb"))->spec.tempo_bpm, 0);
-  const v1::Model model = DescribeModel(config, RequestLimits());
+  const v1::Model model = DescribeModel(config, Arithmetic(), RequestLimits());
   EXPECT_EQ(model.max_tempo_bpm(), TemposOf(config).max_bpm);
   EXPECT_EQ(model.min_tempo_bpm(), TemposOf(config).min_bpm);
 }
@@ -198,11 +198,14 @@ TEST(GenerationRequestTest, NonFiniteNumbersAreViolations) {
 }
 
 TEST(DescribeModelTest, SaysWhatTheConfigSays) {
-  const v1::Model model = DescribeModel(testing::FakeModelConfig("fake"), RequestLimits());
+  const v1::Model model =
+      DescribeModel(testing::FakeModelConfig("fake"), {"CUDA GPU 1", "float16"}, RequestLimits());
   EXPECT_EQ(model.name(), "fake");
   EXPECT_EQ(model.sample_rate_hz(), 16000);
   EXPECT_EQ(model.frame_rate_hz(), 50);
   EXPECT_EQ(model.window_seconds(), 2);
+  EXPECT_EQ(model.device(), "CUDA GPU 1");
+  EXPECT_EQ(model.precision(), "float16");
   EXPECT_THAT(model.default_sampling().decoding_steps(), ElementsAre(2, 1, 1, 1));
   EXPECT_EQ(model.limits().max_duration_seconds(), 600);
 }

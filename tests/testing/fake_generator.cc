@@ -335,6 +335,7 @@ class FakeGenerator : public Generator {
       : config_(FakeModelConfig(name)), control_(std::move(control)) {}
 
   const ModelConfig& config() const override { return config_; }
+  Arithmetic arithmetic() const override { return {"CPU", "float32"}; }
 
   absl::StatusOr<std::unique_ptr<Generation>> Begin(const GenerationSpec& spec) override {
     control_->Work();
