@@ -99,6 +99,16 @@ TEST_F(PrecisionTest, HalfPrecisionsChooseNearlyAllTokensOfFloat32) {
   if (CpuHasAvx2()) ExpectNearlyAllTokens("int8", share(Precision::kInt8), wrong);
 }
 
+// If it fails: a server says that it computes in another type than it does.
+TEST_F(PrecisionTest, AGeneratorSaysWhatItComputesIn) {
+  for (const Precision precision : PrecisionsOfCpu()) {
+    EXPECT_EQ(Open(folder_, precision)->arithmetic().precision, NameOf(precision));
+  }
+  const Arithmetic by_auto = Open(folder_, Precision::kAuto)->arithmetic();
+  EXPECT_EQ(by_auto.precision, NameOf(FastestOnCpu()));
+  EXPECT_EQ(by_auto.device, "CPU");
+}
+
 // If it fails: a clip of many steps does not finish in these types.
 TEST_F(PrecisionTest, HalfPrecisionsFinishASampledClip) {
   GenerationSpec spec = Spec({{kPiano, 1.0}});
