@@ -158,7 +158,7 @@ struct GeneratorOptions {
   // auto, cpu, cuda or cuda:N (model/device.h). auto takes the first GPU where there
   // is one whose kernels compute in `precision`; cuda says why there is none.
   std::string device = "cpu";
-  // Of the transformer's arithmetic; GPU: float16. In bfloat16 the codec's decoder goes along.
+  // Of the transformer's arithmetic; GPU: float16. The codec's decoder: CpuPrecision.
   // FAILED_PRECONDITION where the CPU has no instructions for int8.
   Precision precision = Precision::kFloat32;
   int num_threads = 0;             // of the tensor library; 0: one per core. Process-wide.

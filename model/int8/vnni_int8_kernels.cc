@@ -14,6 +14,7 @@ constexpr int64_t kRowsAtOnce = 6;  // with four vectors of outputs, 24 of the 3
 // 32 KiB of a panel, which stays in L1 for all rows of a block.
 constexpr int64_t kGroupsAtOnce = 4;
 
+// Of one row, each by its name: kept in arrays they take 1.6 times as long with GCC 12.
 struct Sums {
   __m512i s0, s1, s2, s3;
 };

@@ -62,7 +62,8 @@ inline void Product(const float* x, int64_t x_stride, const float* w, int64_t w_
 }
 
 // Scores [R, count] of R queries, rows `padded` apart -> e^(score - largest), and zero up to
-// `padded`; inverse[r] = 1 / their sum. Rows side by side: each maximum waits for the one before.
+// `padded`; inverse[r] = 1 / their sum. Rows side by side, since within a row
+// each maximum waits for the one before.
 template <int R>
 inline void Soften(float* scores, int64_t count, int64_t padded, float (&inverse)[R]) {
   Floats largest[R], sums[R];
