@@ -89,7 +89,7 @@ class EngineBench {
     text_->ResetParameters();
     const CpuPrecision precision = Named(options.dtype);
     transformer_->ComputeIn(TorchType(precision.transformer));
-    if (precision.packing != WeightPacking::kNone) transformer_->Pack(precision.packing);
+    transformer_->Pack(precision.packing);
     codec_->DecodeIn(TorchType(precision.codec_decoder));
     const torch::Tensor states = torch::randn({1, kTextTokens, config_.lm.text_dim});
     condition_ = transformer_->PrepareCondition(transformer_->ProjectText(states), {});

@@ -70,6 +70,8 @@ BFloat16Instructions BFloat16InstructionsOfCpu() {
           .intel = __builtin_cpu_is("intel") != 0};
 }
 
+bool CpuGainsByOneDnn() { return CpuHasAvx512() && __builtin_cpu_is("intel") == 0; }
+
 #else
 
 bool CpuHasAvx2() { return false; }
@@ -78,6 +80,7 @@ bool CpuHasVnni() { return false; }
 bool CpuHasAvxVnni() { return false; }
 bool CpuHasAmxInt8() { return false; }
 BFloat16Instructions BFloat16InstructionsOfCpu() { return {}; }
+bool CpuGainsByOneDnn() { return false; }
 
 #endif
 

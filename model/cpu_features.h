@@ -38,6 +38,10 @@ bool CpuGainsByBFloat16();
 // Tiles of bfloat16, by AMX.
 bool CpuHasAmxBFloat16();
 
+// Whether products in float32 take less time by oneDNN than by MKL, which multiplies by AVX-512
+// on Intel's CPUs alone (docs/performance.md).
+bool CpuGainsByOneDnn();
+
 }  // namespace magnet
 
 #endif  // MAGNET_MODEL_CPU_FEATURES_H_

@@ -25,10 +25,10 @@ namespace {
 // Where an engine's modules lie, and what packs its steps.
 struct Placement {
   torch::Device device = torch::kCPU;
-  torch::Dtype dtype = torch::kFloat;            // of the transformer
-  std::unique_ptr<StepKernels> kernels{};        // null: a pass per clip
-  torch::Dtype decoder_dtype = torch::kFloat;    // of the codec's decoder, on a CPU
-  WeightPacking packing = WeightPacking::kNone;  // of the transformer's weights
+  torch::Dtype dtype = torch::kFloat;          // of the transformer
+  std::unique_ptr<StepKernels> kernels{};      // null: a pass per clip
+  torch::Dtype decoder_dtype = torch::kFloat;  // of the codec's decoder, on a CPU
+  TransformerPacking packing;
   Arithmetic arithmetic;
 };
 
@@ -175,21 +175,18 @@ absl::StatusOr<std::unique_ptr<PendingAudio>> LoadedGenerator::StartAudio(Genera
 }
 
 // In a packing: each layer as soon as it is loaded, so that no two lie in memory unpacked.
-absl::Status LoadWeights(Bundle& bundle, const std::string& folder, WeightPacking packing,
+absl::Status LoadWeights(Bundle& bundle, const std::string& folder, WeightPacking layers,
                          MagnetTransformer& transformer) {
   const std::string source = folder + "/lm.safetensors";
-  if (packing == WeightPacking::kNone) {
+  if (layers == WeightPacking::kNone) {
     return LoadModule(std::move(bundle.lm), source, *transformer);
   }
-  const absl::Status loaded =
-      LoadModule(std::move(bundle.lm), source, *transformer, [packing](torch::nn::Module& part) {
-        if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(packing);
-      });
-  if (loaded.ok()) transformer->PackHeads(packing);
-  return loaded;
+  return LoadModule(std::move(bundle.lm), source, *transformer, [layers](torch::nn::Module& part) {
+    if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(layers);
+  });
 }
 
-// Returns the bytes of its weights. In bfloat16 they are as many packed as not.
+// Returns the bytes of its weights. kOneDnn leaves them as many as they were.
 absl::StatusOr<int64_t> LoadTransformer(Bundle& bundle, const std::string& folder,
                                         Placement& placement, Engine& engine) {
   engine.transformer = MagnetTransformer(bundle.config.lm);
@@ -199,16 +196,20 @@ absl::StatusOr<int64_t> LoadTransformer(Bundle& bundle, const std::string& folde
     engine.transformer->to(placement.dtype);
   }
   engine.transformer->eval();
-  const int64_t unpacked = ModuleBytes(*engine.transformer);
-  const absl::Status loaded = LoadWeights(bundle, folder, placement.packing, engine.transformer);
+  int64_t bytes = ModuleBytes(*engine.transformer);
+  const TransformerPacking& packing = placement.packing;
+  const absl::Status loaded = LoadWeights(bundle, folder, packing.layers, engine.transformer);
   if (!loaded.ok()) return loaded;
+  if (packing.layers == WeightPacking::kInt8) {
+    bytes = ModuleBytes(*engine.transformer) + engine.transformer->Int8Bytes();
+  }
+  engine.transformer->PackHeads(packing.heads);
   engine.transformer->to(placement.device);
   if (placement.kernels != nullptr) {
     engine.packed =
         std::make_unique<PackedTransformer>(engine.transformer, std::move(placement.kernels));
   }
-  if (placement.packing != WeightPacking::kInt8) return unpacked;
-  return ModuleBytes(*engine.transformer) + engine.transformer->Int8Bytes();
+  return bytes;
 }
 
 // The type of 16 bits that all of them are stored in, if it is one.

@@ -33,6 +33,16 @@ std::string NameOf(Precision precision) {
   return "unknown";
 }
 
+namespace {
+
+WeightPacking PackingOf(Precision precision) {
+  const bool gains = (precision == Precision::kFloat32 && CpuGainsByOneDnn()) ||
+                     (precision == Precision::kBFloat16 && CpuGainsByBFloat16());
+  return gains ? WeightPacking::kOneDnn : WeightPacking::kNone;
+}
+
+}  // namespace
+
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
   const Precision precision = asked == Precision::kAuto ? FastestOnCpu() : asked;
   if (precision == Precision::kInt8 && !CpuHasAvx2()) {
@@ -40,13 +50,15 @@ absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked) {
         "precision int8: expected a CPU with AVX2 and FMA, found one without; float32 is the "
         "fastest that every CPU has");
   }
-  const bool gains = CpuGainsByBFloat16();
+  const bool is_int8 = precision == Precision::kInt8;
   CpuPrecision found;
   found.precision = precision;
-  if (precision != Precision::kInt8) found.transformer = precision;
-  if (precision == Precision::kInt8) found.packing = WeightPacking::kInt8;
-  if (precision == Precision::kBFloat16 && gains) found.packing = WeightPacking::kBFloat16;
-  if (found.packing != WeightPacking::kNone && gains) found.codec_decoder = Precision::kBFloat16;
+  found.transformer = is_int8 ? Precision::kFloat32 : precision;
+  if ((is_int8 || precision == Precision::kBFloat16) && CpuGainsByBFloat16()) {
+    found.codec_decoder = Precision::kBFloat16;
+  }
+  found.packing.heads = PackingOf(found.transformer);
+  found.packing.layers = is_int8 ? WeightPacking::kInt8 : found.packing.heads;
   return found;
 }
 

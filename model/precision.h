@@ -29,8 +29,14 @@ Precision FastestOnCpu();
 // kFloat32, and those that this CPU is faster in.
 std::vector<Precision> PrecisionsOfCpu();
 
-// How the transformer's weights are laid out anew for inference.
-enum class WeightPacking { kNone, kBFloat16, kInt8 };
+// How weights are laid out anew for inference: kOneDnn as PackedWeight (model/layers), in the type
+// that they have; kInt8 as Int8Weight (model/int8).
+enum class WeightPacking { kNone, kOneDnn, kInt8 };
+
+struct TransformerPacking {
+  WeightPacking layers = WeightPacking::kNone;
+  WeightPacking heads = WeightPacking::kNone;  // never kInt8
+};
 
 // What a precision that was asked for means on this CPU. None is kAuto.
 struct CpuPrecision {
@@ -38,7 +44,8 @@ struct CpuPrecision {
   Precision transformer = Precision::kFloat32;  // of what is not packed: never kInt8
   // bfloat16 where the transformer is in few bits and CpuGainsByBFloat16(), else float32.
   Precision codec_decoder = Precision::kFloat32;
-  WeightPacking packing = WeightPacking::kNone;
+  // By oneDNN: bfloat16 where CpuGainsByBFloat16(), float32 where CpuGainsByOneDnn().
+  TransformerPacking packing;
 };
 // FAILED_PRECONDITION where the CPU cannot: int8 without AVX2.
 absl::StatusOr<CpuPrecision> PrecisionOnCpu(Precision asked);

@@ -18,7 +18,7 @@ class DenseImpl : public torch::nn::Module {
   // gelu(forward(x)); where the weight is packed, in one pass.
   torch::Tensor ForwardGelu(const torch::Tensor& x);
 
-  // For inference, once the weight is final, and bfloat16: see PackedWeight. `weight` has no
+  // For inference, once the weight is final: see PackedWeight. `weight` has no
   // elements afterwards.
   void Pack();
 

@@ -24,8 +24,16 @@ int64_t FilledUp(int64_t rows) {
   return filled;
 }
 
+// What another product made has its own filling behind it: any values do, as a row of a product
+// depends on no other.
+bool HasRowsBehind(const torch::Tensor& rows, int64_t count) {
+  const auto end = static_cast<uint64_t>(rows.storage_offset() + count * rows.size(1));
+  return rows.is_contiguous() && end * rows.element_size() <= rows.storage().nbytes();
+}
+
 torch::Tensor FillUp(const torch::Tensor& rows, int64_t count) {
   if (rows.size(0) == count) return rows;
+  if (HasRowsBehind(rows, count)) return rows.as_strided({count, rows.size(1)}, rows.strides());
   torch::Tensor filled = torch::empty({count, rows.size(1)}, rows.options());
   filled.narrow(0, 0, rows.size(0)).copy_(rows);
   filled.narrow(0, rows.size(0), count - rows.size(0)).zero_();

@@ -130,6 +130,7 @@ void TransformerLayerImpl::AddFeedForward(torch::Tensor& x) {
 }
 
 void TransformerLayerImpl::Pack(WeightPacking packing) {
+  if (packing == WeightPacking::kNone) return;
   if (packing == WeightPacking::kInt8) {
     int8_ = std::make_unique<Int8Layer>(*this, num_heads_);
     return;
@@ -148,14 +149,14 @@ void MagnetTransformerImpl::ComputeIn(torch::Dtype dtype) {
   }
 }
 
-void MagnetTransformerImpl::Pack(WeightPacking packing) {
+void MagnetTransformerImpl::Pack(const TransformerPacking& packing) {
   const torch::NoGradGuard no_grad;
-  for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack(packing);
-  PackHeads(packing);
+  for (const auto& layer : *layers_) layer->as<TransformerLayer>()->Pack(packing.layers);
+  PackHeads(packing.heads);
 }
 
 void MagnetTransformerImpl::PackHeads(WeightPacking packing) {
-  if (packing == WeightPacking::kInt8) return;
+  if (packing == WeightPacking::kNone) return;
   const torch::NoGradGuard no_grad;
   for (const auto& head : *linears_) head->as<Dense>()->Pack();
 }

@@ -92,7 +92,7 @@ class TransformerLayerImpl : public torch::nn::Module {
   torch::Tensor NullOutput();  // as CrossAttentionImpl::NullOutput
   void AddFeedForward(torch::Tensor& x);
 
-  // For the in-place functions alone; `packing` is not kNone. Once.
+  // For the in-place functions alone. Once.
   void Pack(WeightPacking packing);
   int64_t Int8Bytes() const { return int8_ ? int8_->num_bytes() : 0; }
 
@@ -122,11 +122,10 @@ class MagnetTransformerImpl : public torch::nn::Module {
   void ComputeIn(torch::Dtype dtype);
 
   // For Pass alone, once the weights are loaded, on a CPU that gains by it (model/precision.h).
-  // kBFloat16, after ComputeIn(bfloat16): the layers' weights and the heads' as PackedWeight.
-  // kInt8, after ComputeIn(float32): the layers' as Int8Weight; the heads, whose logits
-  // decide which token is likeliest, and embeddings stay. What is packed has no elements
-  // afterwards. Once.
-  void Pack(WeightPacking packing);
+  // kOneDnn, after ComputeIn(bfloat16 or float32): as PackedWeight. kInt8, after
+  // ComputeIn(float32): as Int8Weight; not the heads, whose logits decide which token is
+  // likeliest. Embeddings stay. What is packed has no elements afterwards. Once.
+  void Pack(const TransformerPacking& packing);
   // The rest of it, where each layer was packed as soon as it was loaded.
   void PackHeads(WeightPacking packing);
   // Of the weights that kInt8 has packed.

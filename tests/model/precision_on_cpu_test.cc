@@ -24,9 +24,9 @@ TEST(PrecisionOnCpu, AutoIsTheFastestThatTheCpuHas) {
   EXPECT_EQ(found->precision, FastestOnCpu());
   const bool bfloat16 = CpuHasAmxBFloat16();
   EXPECT_EQ(found->transformer, bfloat16 ? Precision::kBFloat16 : Precision::kFloat32);
-  EXPECT_EQ(found->packing, bfloat16       ? WeightPacking::kBFloat16
-                            : CpuHasAvx2() ? WeightPacking::kInt8
-                                           : WeightPacking::kNone);
+  EXPECT_EQ(found->packing.layers, bfloat16       ? WeightPacking::kOneDnn
+                                   : CpuHasAvx2() ? WeightPacking::kInt8
+                                                  : WeightPacking::kNone);
 }
 
 // Breaks where a CPU computes in bfloat16 by an instruction that is slower than float32's.
@@ -52,14 +52,24 @@ TEST(PrecisionOnCpu, WhatIsOfferedIsWhatTheCpuCanAndHoldsTheFastest) {
 
 TEST(PrecisionOnCpu, TheDecoderIsBriefOnlyWhereThatIsFaster) {
   for (const Precision asked : {Precision::kFloat32, Precision::kFloat16}) {
-    const auto found = PrecisionOnCpu(asked);
-    EXPECT_EQ(found->codec_decoder, Precision::kFloat32);
-    EXPECT_EQ(found->packing, WeightPacking::kNone);
+    EXPECT_EQ(PrecisionOnCpu(asked)->codec_decoder, Precision::kFloat32);
   }
-  const bool gains = CpuGainsByBFloat16();
-  const auto found = PrecisionOnCpu(Precision::kBFloat16);
-  EXPECT_EQ(found->codec_decoder, gains ? Precision::kBFloat16 : Precision::kFloat32);
-  EXPECT_EQ(found->packing, gains ? WeightPacking::kBFloat16 : WeightPacking::kNone);
+  EXPECT_EQ(PrecisionOnCpu(Precision::kBFloat16)->codec_decoder,
+            CpuGainsByBFloat16() ? Precision::kBFloat16 : Precision::kFloat32);
+}
+
+// Breaks where products in a type go by a library that lacks the CPU's instructions for it.
+TEST(PrecisionOnCpu, WeightsArePackedWhereOneDnnIsFaster) {
+  const auto packed = [](bool gains) {
+    return gains ? WeightPacking::kOneDnn : WeightPacking::kNone;
+  };
+  const auto float32 = PrecisionOnCpu(Precision::kFloat32)->packing;
+  EXPECT_EQ(float32.layers, packed(CpuGainsByOneDnn()));
+  EXPECT_EQ(float32.heads, float32.layers);
+  const auto bfloat16 = PrecisionOnCpu(Precision::kBFloat16)->packing;
+  EXPECT_EQ(bfloat16.layers, packed(CpuGainsByBFloat16()));
+  EXPECT_EQ(bfloat16.heads, bfloat16.layers);
+  EXPECT_EQ(PrecisionOnCpu(Precision::kFloat16)->packing.layers, WeightPacking::kNone);
 }
 
 TEST(PrecisionOnCpu, Int8NeedsItsInstructions) {
@@ -70,7 +80,9 @@ TEST(PrecisionOnCpu, Int8NeedsItsInstructions) {
     EXPECT_THAT(std::string(found.status().message()), ::testing::HasSubstr("AVX2"));
     return;
   }
-  EXPECT_EQ(found->packing, WeightPacking::kInt8);
+  EXPECT_EQ(found->packing.layers, WeightPacking::kInt8);
+  EXPECT_EQ(found->packing.heads,
+            CpuGainsByOneDnn() ? WeightPacking::kOneDnn : WeightPacking::kNone);
   EXPECT_EQ(found->transformer, Precision::kFloat32);
   EXPECT_EQ(found->codec_decoder,
             CpuGainsByBFloat16() ? Precision::kBFloat16 : Precision::kFloat32);

@@ -70,6 +70,26 @@ class TransformerPass : public ::testing::TestWithParam<PassCase> {
     return {.codes = codes_[0], .stage = GetParam().stage, .frames = torch::tensor(frames)};
   }
 
+  // `tolerance`: of the norm of the logits.
+  void ExpectTheSamePacked(double tolerance) {
+    const auto pass = [&](const std::vector<int64_t>& frames) {
+      const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
+      PassInput input = Input(frames);
+      input.condition = &kv;
+      input.guided = true;
+      const PassLogits logits = model_->Pass(input);
+      return torch::cat({logits.cond, logits.uncond});
+    };
+    const std::vector<int64_t> few = {5, 6, 7}, more = {0, 1, 2, 17, 30, 31, 39};
+    const std::vector<torch::Tensor> before = {pass(few), pass(more)};
+    model_->Pack({.layers = WeightPacking::kOneDnn, .heads = WeightPacking::kOneDnn});
+    const std::vector<torch::Tensor> after = {pass(few), pass(more)};
+    for (size_t i = 0; i < before.size(); ++i) {
+      EXPECT_LT((after[i] - before[i]).norm().item<double>(),
+                tolerance * before[i].norm().item<double>());
+    }
+  }
+
   static void ExpectClose(const torch::Tensor& found, const torch::Tensor& wanted,
                           const char* what) {
     ASSERT_EQ(found.sizes(), wanted.sizes()) << what;
@@ -175,20 +195,10 @@ TEST_P(TransformerPass, RunsInHalfPrecisions) {
 TEST_P(TransformerPass, PackedWeightsGiveTheSame) {
   if (!CpuGainsByBFloat16()) GTEST_SKIP() << "this CPU gains nothing by bfloat16";
   model_->ComputeIn(torch::kBFloat16);
-  const auto pass = [&](const std::vector<int64_t>& frames) {
-    const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
-    PassInput input = Input(frames);
-    input.condition = &kv;
-    input.guided = true;
-    const PassLogits logits = model_->Pass(input);
-    return torch::cat({logits.cond, logits.uncond});
-  };
-  const std::vector<int64_t> few = {5, 6, 7}, more = {0, 1, 2, 17, 30, 31, 39};
-  const torch::Tensor of_few = pass(few), of_more = pass(more);
-  model_->Pack(WeightPacking::kBFloat16);
-  EXPECT_LT((pass(few) - of_few).norm().item<double>(), 0.03 * of_few.norm().item<double>());
-  EXPECT_LT((pass(more) - of_more).norm().item<double>(), 0.03 * of_more.norm().item<double>());
+  ExpectTheSamePacked(0.03);
 }
+
+TEST_P(TransformerPass, PackedWeightsGiveTheSameInFloat32) { ExpectTheSamePacked(1e-5); }
 
 // Breaks where the layers in 8 bits are another function, or one of their weights is another's:
 // rounding alone leaves some 2 % here.
@@ -204,7 +214,7 @@ TEST_P(TransformerPass, Int8LayersGiveNearlyTheSame) {
   };
   const std::vector<int64_t> few = {5, 6, 7}, more = {0, 1, 2, 17, 30, 31, 39};
   const std::vector<torch::Tensor> exact = {pass(0, more), pass(2, few), pass(2, more)};
-  model_->Pack(WeightPacking::kInt8);
+  model_->Pack({.layers = WeightPacking::kInt8, .heads = WeightPacking::kNone});
   const std::vector<torch::Tensor> found = {pass(0, more), pass(2, few), pass(2, more)};
   for (size_t i = 0; i < exact.size(); ++i) {
     const double error =
