@@ -26,7 +26,8 @@ struct Visibility {
 torch::Tensor SplitHeads(const torch::Tensor& x, int num_heads);
 
 // Attention by head between what was projected, side by side again: q [B, M, D], k and v
-// [B, N, D] -> [B, M, D]. `packed`: for generation in bfloat16, where the number of queries varies.
+// [B, N, D] -> [B, M, D]. `packed`: for generation by PackedWeight, where the number of queries
+// varies.
 torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                             const Visibility& visibility, int num_heads, bool packed = false);
 

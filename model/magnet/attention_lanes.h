@@ -61,11 +61,10 @@ inline void Product(const float* x, int64_t x_stride, const float* w, int64_t w_
   }
 }
 
-// Scores [R, count] of R queries, rows `padded` apart -> e^(score - largest), and zero up to
-// `padded`; inverse[r] = 1 / their sum. Rows side by side, since within a row
-// each maximum waits for the one before.
+// Scores [R, count] of R queries, rows `stride` apart -> e^(score - largest); inverse[r] = 1 /
+// their sum. Rows side by side, since within a row each maximum waits for the one before.
 template <int R>
-inline void Soften(float* scores, int64_t count, int64_t padded, float (&inverse)[R]) {
+inline void Soften(float* scores, int64_t count, int64_t stride, float (&inverse)[R]) {
   Floats largest[R], sums[R];
   for (int r = 0; r < R; ++r) {
     largest[r] = Spread(kUnseen);
@@ -73,29 +72,26 @@ inline void Soften(float* scores, int64_t count, int64_t padded, float (&inverse
   }
   ForEachVector(count, [&](int64_t n, auto seen) {
     for (int r = 0; r < R; ++r) {
-      const Floats score = Choose(seen, Load(scores + r * padded + n, seen), Spread(kUnseen));
+      const Floats score = Choose(seen, Load(scores + r * stride + n, seen), Spread(kUnseen));
       largest[r] = Max(largest[r], score);
     }
   });
   for (int r = 0; r < R; ++r) largest[r] = Spread(Largest(largest[r]));
   ForEachVector(count, [&](int64_t n, auto seen) {
     for (int r = 0; r < R; ++r) {
-      float* const score = scores + r * padded + n;
+      float* const score = scores + r * stride + n;
       const Floats raised = Choose(seen, Exp(Load(score, seen) - largest[r]), Spread(0));
       Store(score, raised);
       sums[r] += raised;
     }
   });
-  for (int r = 0; r < R; ++r) {
-    ZeroBeyond(scores + r * padded, count, padded);
-    inverse[r] = 1 / Sum(sums[r]);
-  }
+  for (int r = 0; r < R; ++r) inverse[r] = 1 / Sum(sums[r]);
 }
 
 // A head's keys turned, kKeysAtOnce side by side, and its values without gaps.
 struct PackedHead {
   float* keys;    // [padded / kKeysAtOnce, width, kKeysAtOnce]
-  float* values;  // [padded, width]
+  float* values;  // [num_keys, width]
   float* scores;  // [kQueriesAtOnce, padded]
   int64_t padded;
 };
@@ -110,12 +106,21 @@ inline PackedHead Pack(const AttentionHead& head, float* scratch) {
     for (int64_t i = 0; i < width; ++i) {
       key[i * kKeysAtOnce] = exists ? head.keys[n * head.key_stride + i] : 0;
     }
-    for (int64_t i = 0; i < width; i += kLanes) {
-      Store(packed.values + n * width + i,
-            exists ? Load(head.values + n * head.value_stride + i) : Spread(0));
+    for (int64_t i = 0; exists && i < width; i += kLanes) {
+      Store(packed.values + n * width + i, Load(head.values + n * head.value_stride + i));
     }
   }
   return packed;
+}
+
+// R queries with V vectors of keys, from key n on, which begins a vector -> packed.scores.
+template <int R, int V>
+inline void Score(const AttentionHead& head, const float* queries, const PackedHead& packed,
+                  int64_t n, float scale) {
+  const float* const keys =
+      packed.keys + n / kKeysAtOnce * kKeysAtOnce * head.width + n % kKeysAtOnce;
+  Product<R, V>(queries, head.query_stride, keys, kKeysAtOnce, head.width, scale, packed.scores + n,
+                packed.padded);
 }
 
 template <int R, int V>
@@ -123,16 +128,16 @@ void AttendRows(const AttentionHead& head, int64_t m, const PackedHead& packed) 
   const int64_t padded = packed.padded, width = head.width;
   const float* const queries = head.queries + m * head.query_stride;
   const float scale = 1 / __builtin_sqrtf(static_cast<float>(width));
-  for (int64_t n = 0; n < padded; n += kVectorsAtOnce * kLanes) {
-    const float* const keys = packed.keys + n / kKeysAtOnce * kKeysAtOnce * width + n % kKeysAtOnce;
-    Product<R, kVectorsAtOnce>(queries, head.query_stride, keys, kKeysAtOnce, width, scale,
-                               packed.scores + n, padded);
+  int64_t n = 0;
+  for (; n + (kVectorsAtOnce - 1) * kLanes < head.num_keys; n += kVectorsAtOnce * kLanes) {
+    Score<R, kVectorsAtOnce>(head, queries, packed, n, scale);
   }
+  for (; n < head.num_keys; n += kLanes) Score<R, 1>(head, queries, packed, n, scale);
   float inverse[R];
   Soften<R>(packed.scores, head.num_keys, padded, inverse);
   float* const out = head.out + m * head.out_stride;
   for (int64_t i = 0; i < width; i += V * kLanes) {
-    Product<R, V>(packed.scores, padded, packed.values + i, width, padded, 1.0f, out + i,
+    Product<R, V>(packed.scores, padded, packed.values + i, width, head.num_keys, 1.0f, out + i,
                   head.out_stride);
   }
   for (int r = 0; r < R; ++r) {

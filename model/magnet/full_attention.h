@@ -1,6 +1,6 @@
-// Attention in which every query sees every key, in float32 on a CPU: what the first stage spends
-// its time on beside products with weights. By kernels of our own (attention_kernels.h). Internal
-// to targets that use LibTorch.
+// Attention in which every query sees every key, in float32 on a CPU: to a text, and what the first
+// stage spends its time on beside products with weights. By kernels of our own
+// (attention_kernels.h). Internal to targets that use LibTorch.
 #ifndef MAGNET_MODEL_MAGNET_FULL_ATTENTION_H_
 #define MAGNET_MODEL_MAGNET_FULL_ATTENTION_H_
 

@@ -103,7 +103,7 @@ class Head {
 // up a block are attended to.
 TEST(AttentionKernels, AllKeysByTheDefinition) {
   for (const int64_t width : {16, 32, 48, 64}) {
-    for (const int64_t num_keys : {1, 15, 64, 130}) {
+    for (const int64_t num_keys : {1, 15, 40, 50, 64, 130}) {
       const int64_t num_queries = num_keys % 13 + 1;
       const Head head(num_queries, num_keys, width);
       for (const auto& [name, kernels] : AllOfThisCpu()) {

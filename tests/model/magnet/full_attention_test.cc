@@ -1,4 +1,4 @@
-// Attention of the first stage in float32. If one of these fails, CPUs whose vectors
+// Attention of the first stage, and to texts, in float32. If one of these fails, CPUs whose vectors
 // it is computed by play other music than the others.
 #include "model/magnet/full_attention.h"
 
@@ -49,6 +49,26 @@ TEST_P(FullAttention, IsThatOfTheDefinition) {
   const torch::Tensor found = AttendToAll(q_, k_, v_, GetParam().num_heads);
   const torch::Tensor exact = ByDefinition(q_, k_, v_, GetParam().num_heads);
   EXPECT_LT((found - exact).abs().max().item<double>(), 1e-4);
+}
+
+// Breaks where a text is heard otherwise with one prompt than with several, whose weights are added
+// to the scores and go by LibTorch's attention; or in bfloat16 otherwise than in float32.
+TEST_P(FullAttention, ToATextIsTheSameWithWeightsThatAddNothing) {
+  const int num_heads = GetParam().num_heads;
+  const LayerKv text = {SplitHeads(k_, num_heads), SplitHeads(v_, num_heads)};
+  const torch::Tensor nothing = torch::zeros({1, 1, 1, GetParam().num_keys});
+  const torch::Tensor found = AttendToText(q_, text, /*score_bias=*/{});
+  const torch::Tensor added = AttendToText(q_, text, nothing);
+  EXPECT_LT((found - added).abs().max().item<double>(), 1e-4);
+
+  const auto brief = [](const torch::Tensor& x) { return x.to(torch::kBFloat16); };
+  const LayerKv brief_text = {brief(text.keys), brief(text.values)};
+  const torch::Tensor rounded = AttendToText(brief(q_), brief_text, {}, /*packed=*/true);
+  EXPECT_EQ(rounded.scalar_type(), torch::kBFloat16);
+  const torch::Tensor exact = ByDefinition(brief(q_).to(torch::kFloat), brief(k_).to(torch::kFloat),
+                                           brief(v_).to(torch::kFloat), num_heads);
+  EXPECT_LT((rounded.to(torch::kFloat) - exact).abs().max().item<double>(),
+            0.005 * exact.abs().max().item<double>());
 }
 
 // Breaks where a seed's music depends on what is computed beside it.
