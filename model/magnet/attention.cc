@@ -85,6 +85,7 @@ torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, cons
 torch::Tensor AttendToText(const torch::Tensor& q, const LayerKv& text,
                            const torch::Tensor& score_bias, bool packed) {
   const int num_heads = static_cast<int>(text.keys.size(1));
+  // In bfloat16 too, for AttendInFloat32's reason.
   const torch::Tensor queries = packed ? q.to(torch::kFloat) : q;
   if (!score_bias.defined() && !torch::GradMode::is_enabled() &&
       CanAttendToAll(queries, num_heads)) {
