@@ -177,13 +177,10 @@ absl::StatusOr<std::unique_ptr<PendingAudio>> LoadedGenerator::StartAudio(Genera
 // In a packing: each layer as soon as it is loaded, so that no two lie in memory unpacked.
 absl::Status LoadWeights(Bundle& bundle, const std::string& folder, WeightPacking layers,
                          MagnetTransformer& transformer) {
-  const std::string source = folder + "/lm.safetensors";
-  if (layers == WeightPacking::kNone) {
-    return LoadModule(std::move(bundle.lm), source, *transformer);
-  }
-  return LoadModule(std::move(bundle.lm), source, *transformer, [layers](torch::nn::Module& part) {
-    if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(layers);
-  });
+  return LoadModule(std::move(bundle.lm), folder + "/lm.safetensors", *transformer,
+                    [layers](torch::nn::Module& part) {
+                      if (auto* const layer = part.as<TransformerLayerImpl>()) layer->Pack(layers);
+                    });
 }
 
 // Returns the bytes of its weights. kOneDnn leaves them as many as they were.

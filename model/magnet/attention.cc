@@ -74,8 +74,7 @@ torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, cons
                           visibility.ranges, num_heads)
         .to(q.scalar_type());
   }
-  if (!visibility.mask.defined() && !torch::GradMode::is_enabled() &&
-      CanAttendToAll(q, num_heads)) {
+  if (!visibility.mask.defined() && CanAttendToAll(q, num_heads)) {
     return AttendToAll(q, k, v, num_heads);
   }
   return MergeHeads(Attend(SplitHeads(q, num_heads), SplitHeads(k, num_heads),
@@ -85,13 +84,14 @@ torch::Tensor AttendByHeads(const torch::Tensor& q, const torch::Tensor& k, cons
 torch::Tensor AttendToText(const torch::Tensor& q, const LayerKv& text,
                            const torch::Tensor& score_bias, bool packed) {
   const int num_heads = static_cast<int>(text.keys.size(1));
-  // In bfloat16 too, for AttendInFloat32's reason.
-  const torch::Tensor queries = packed ? q.to(torch::kFloat) : q;
-  if (!score_bias.defined() && !torch::GradMode::is_enabled() &&
-      CanAttendToAll(queries, num_heads)) {
-    return AttendToAll(queries, MergeHeads(text.keys).to(torch::kFloat),
-                       MergeHeads(text.values).to(torch::kFloat), num_heads)
-        .to(q.scalar_type());
+  if (!score_bias.defined()) {
+    // In bfloat16 too, for AttendInFloat32's reason.
+    const torch::Tensor queries = packed ? q.to(torch::kFloat) : q;
+    if (CanAttendToAll(queries, num_heads)) {
+      return AttendToAll(queries, MergeHeads(text.keys).to(torch::kFloat),
+                         MergeHeads(text.values).to(torch::kFloat), num_heads)
+          .to(q.scalar_type());
+    }
   }
   return MergeHeads(Attend(SplitHeads(q, num_heads), text.keys, text.values, score_bias, packed));
 }

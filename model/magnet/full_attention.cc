@@ -10,7 +10,7 @@
 namespace magnet {
 bool CanAttendToAll(const torch::Tensor& q, int num_heads) {
   return BestAttentionKernels() != nullptr && q.is_cpu() && q.scalar_type() == torch::kFloat &&
-         CanAttendBy(q.size(-1) / num_heads);
+         CanAttendBy(q.size(-1) / num_heads) && !torch::GradMode::is_enabled();
 }
 
 torch::Tensor AttendToAll(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,

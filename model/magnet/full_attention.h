@@ -8,7 +8,8 @@
 
 namespace magnet {
 
-// There are kernels for this CPU and for heads of this width, and q is float32 on the CPU.
+// There are kernels for this CPU and for heads of this width, q is float32 on the CPU, and no
+// gradients are wanted.
 bool CanAttendToAll(const torch::Tensor& q, int num_heads);
 
 // softmax(q k^T / sqrt(D / num_heads)) v by head. q [B, M, D], k and v [B, N, D]: float32, the

@@ -70,20 +70,26 @@ class TransformerPass : public ::testing::TestWithParam<PassCase> {
     return {.codes = codes_[0], .stage = GetParam().stage, .frames = torch::tensor(frames)};
   }
 
+  // Both branches of a guided pass with a weighted text, one below the other.
+  torch::Tensor GuidedLogits(int stage, const std::vector<int64_t>& frames) {
+    const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
+    PassInput input = Input(frames);
+    input.stage = stage;
+    input.condition = &kv;
+    input.guided = true;
+    const PassLogits logits = model_->Pass(input);
+    return torch::cat({logits.cond, logits.uncond});
+  }
+
   // `tolerance`: of the norm of the logits.
   void ExpectTheSamePacked(double tolerance) {
-    const auto pass = [&](const std::vector<int64_t>& frames) {
-      const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
-      PassInput input = Input(frames);
-      input.condition = &kv;
-      input.guided = true;
-      const PassLogits logits = model_->Pass(input);
-      return torch::cat({logits.cond, logits.uncond});
+    const int stage = GetParam().stage;
+    const auto passes = [&] {
+      return std::vector<torch::Tensor>{GuidedLogits(stage, few_), GuidedLogits(stage, more_)};
     };
-    const std::vector<int64_t> few = {5, 6, 7}, more = {0, 1, 2, 17, 30, 31, 39};
-    const std::vector<torch::Tensor> before = {pass(few), pass(more)};
+    const std::vector<torch::Tensor> before = passes();
     model_->Pack({.layers = WeightPacking::kOneDnn, .heads = WeightPacking::kOneDnn});
-    const std::vector<torch::Tensor> after = {pass(few), pass(more)};
+    const std::vector<torch::Tensor> after = passes();
     for (size_t i = 0; i < before.size(); ++i) {
       EXPECT_LT((after[i] - before[i]).norm().item<double>(),
                 tolerance * before[i].norm().item<double>());
@@ -97,6 +103,7 @@ class TransformerPass : public ::testing::TestWithParam<PassCase> {
     EXPECT_LT((found - wanted).abs().max().item<double>(), kTolerance * scale) << what;
   }
 
+  const std::vector<int64_t> few_ = {5, 6, 7}, more_ = {0, 1, 2, 17, 30, 31, 39};
   torch::NoGradGuard no_grad_;
   MagnetTransformer model_{nullptr};
   torch::Tensor codes_, text_, other_text_;
@@ -203,19 +210,13 @@ TEST_P(TransformerPass, PackedWeightsGiveTheSameInFloat32) { ExpectTheSamePacked
 // Breaks where the layers in 8 bits are another function, or one of their weights is another's:
 // rounding alone leaves some 2 % here.
 TEST_P(TransformerPass, Int8LayersGiveNearlyTheSame) {
-  const auto pass = [&](int stage, const std::vector<int64_t>& frames) {
-    const ConditionKv kv = Kv(text_, torch::linspace(-1, 0, kTextLength));
-    PassInput input = Input(frames);
-    input.stage = stage;
-    input.condition = &kv;
-    input.guided = true;
-    const PassLogits logits = model_->Pass(input);
-    return torch::cat({logits.cond, logits.uncond});
+  const auto passes = [&] {
+    return std::vector<torch::Tensor>{GuidedLogits(0, more_), GuidedLogits(2, few_),
+                                      GuidedLogits(2, more_)};
   };
-  const std::vector<int64_t> few = {5, 6, 7}, more = {0, 1, 2, 17, 30, 31, 39};
-  const std::vector<torch::Tensor> exact = {pass(0, more), pass(2, few), pass(2, more)};
+  const std::vector<torch::Tensor> exact = passes();
   model_->Pack({.layers = WeightPacking::kInt8, .heads = WeightPacking::kNone});
-  const std::vector<torch::Tensor> found = {pass(0, more), pass(2, few), pass(2, more)};
+  const std::vector<torch::Tensor> found = passes();
   for (size_t i = 0; i < exact.size(); ++i) {
     const double error =
         (found[i] - exact[i]).norm().item<double>() / exact[i].norm().item<double>();
